@@ -1,0 +1,228 @@
+"""The values that travel through the house: frozen, no behaviour, no I/O.
+
+Readings come from drivers, so their type is the drivers' (`drivers.base`); everything that the
+gateway adds to them is defined here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from drivers.base import Action, Channel, Quality, Reading, Value
+
+__all__ = [
+    "Action",
+    "Alarm",
+    "AlarmState",
+    "Channel",
+    "Command",
+    "Entry",
+    "Gap",
+    "GapReason",
+    "Key",
+    "Klass",
+    "Lane",
+    "OutboxStats",
+    "Outcome",
+    "Quality",
+    "Reading",
+    "Recorded",
+    "Result",
+    "Sample",
+    "Stamp",
+    "State",
+    "Value",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When something was seen, by both clocks.
+
+    wall: seconds since 1970 by the system clock, which may have been wrong.
+    boot: CLOCK_BOOTTIME seconds, which never jumps but means nothing after a reboot.
+    boot_id: the first 8 hex digits of the kernel's boot id.
+    synchronised: whether the kernel called the clock synchronised then.
+    """
+
+    wall: float
+    boot: float
+    boot_id: str
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one look at one device gave."""
+
+    device: str
+    stamp: Stamp
+    readings: tuple[Reading, ...]
+    counter: bool = False
+    """It carries a total that only this gateway knows (a pulse counter): synced at once."""
+
+
+class Outcome(StrEnum):
+    """What became of a command."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A wish that came in and could be parsed. value is absolute, never a toggle.
+
+    id: the sender's, or one made here where it gave none. expires: wall seconds, None if unsaid.
+    received: when the broker handed it over. source: "mqtt", "rule NAME", "local".
+    response_topic and correlation: MQTT 5 request and response, empty where not used.
+    """
+
+    id: str
+    device: str
+    value: Value
+    received: Stamp
+    expires: float | None = None
+    nonce: str | None = None
+    source: str = "mqtt"
+    response_topic: str = ""
+    correlation: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a command, with the state read back where there is one."""
+
+    id: str
+    device: str
+    stamp: Stamp
+    outcome: Outcome
+    reason: str = ""
+    state: Value | None = None
+    source: str = "mqtt"
+    response_topic: str = ""
+    correlation: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An output's state as read back, and what brought it there: a command's id, "stop"..."""
+
+    device: str
+    stamp: Stamp
+    value: Value
+    cause: str
+
+
+class AlarmState(StrEnum):
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    name: str
+    stamp: Stamp
+    state: AlarmState
+    text: str
+
+
+class GapReason(StrEnum):
+    """Why entries are not coming."""
+
+    EXPIRED = "expired"
+    THINNED = "thinned"
+    OLDEST = "oldest"
+    CORRUPT = "corrupt"
+    CRASH = "crash"
+    STORAGE = "storage"
+    REFUSED = "refused"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Entries that were dropped: first_seq to last_seq of an epoch hold `count` of them.
+
+    device is "" where several are concerned or it is not known. Times are wall seconds, 0.0 if
+    unknown. last_seq is None for a crash: everything above first_seq that did not arrive is lost.
+    """
+
+    reason: GapReason
+    stamp: Stamp
+    epoch: int
+    first_seq: int
+    last_seq: int | None
+    count: int
+    device: str = ""
+    first_time: float = 0.0
+    last_time: float = 0.0
+
+
+Recorded = Sample | Result | State | Alarm | Gap
+"""What the outbox holds: things as recorded. Dialect, batching, clock correction come when sent."""
+
+
+class Klass(IntEnum):
+    """How dear an entry is: the lowest goes first when room is short, the highest is sent first."""
+
+    TELEMETRY = 0
+    COUNTER = 1
+    RESULT = 2
+    ALARM = 3
+    GAP = 4
+
+
+class Lane(StrEnum):
+    LIVE = "live"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """An entry's name for ever: the run that recorded it, and its number in that run (from 1)."""
+
+    epoch: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Key
+    klass: Klass
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """The outbox's books. recorded = accepted + dropped + kept + shelved, at every moment.
+
+    The counts are of this run, save `kept` which includes what earlier runs left and `inherited`,
+    how many those were at the start: recorded + inherited is what must balance.
+    oldest: wall seconds of the oldest kept entry, None when empty. bytes_*: on disk.
+    rates are per second over the last minute.
+    """
+
+    epoch: int
+    last_seq: int
+    recorded: int
+    inherited: int
+    accepted: int
+    dropped: dict[str, int]
+    kept: int
+    shelved: int
+    in_flight: int
+    bytes_used: int
+    bytes_limit: int
+    oldest: float | None
+    written_today: int
+    storage: str
+    """"ok", or what is wrong with the disk, in words."""
+    rate_in: float
+    rate_out: float
