@@ -38,7 +38,7 @@ class Quality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One thing a device measures. `quantity` names a row of `drivers.quantities`, which fixes the unit.
+    """One thing a device measures. `quantity` is a row of `drivers.quantities`, which has the unit.
 
     counter: the value is a count since the driver started; the gateway adds the total that it
         keeps over restarts, and never lets the sum run backwards.
