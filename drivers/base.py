@@ -14,10 +14,10 @@ This module imports nothing of ours, and a driver imports nothing of ours but th
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
@@ -175,6 +175,7 @@ class SerialPort(Protocol):
         ...
 
 
+@runtime_checkable
 class Sensor(Protocol):
     """A device that is asked. One call of `read` is one look at all its channels."""
 
@@ -190,6 +191,16 @@ class Sensor(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Watched(Protocol):
+    """A Sensor that also knows when to look: a contact, a button. It is read at each change."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Called once, before start. The driver may call changed from any thread, often."""
+        ...
+
+
+@runtime_checkable
 class Stream(Protocol):
     """A device that speaks by itself (most meters). The worker calls `receive` when bytes wait.
 
@@ -217,6 +228,7 @@ class Action(StrEnum):
     PULSE = "pulse"
 
 
+@runtime_checkable
 class Actuator(Protocol):
     """An output. Absolute values only: there is no toggle."""
 

@@ -12,6 +12,8 @@ from enum import IntEnum, StrEnum
 from drivers.base import Action, Channel, Quality, Reading, Value
 
 __all__ = [
+    "Act",
+    "Acted",
     "Action",
     "Alarm",
     "AlarmState",
@@ -107,6 +109,26 @@ class Result:
     source: str = "mqtt"
     response_topic: str = ""
     correlation: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An order to the worker that owns an output. command is None for rules, limits and stops."""
+
+    device: str
+    value: Value
+    cause: str
+    command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of an Act: the state read back, or the error in words."""
+
+    act: Act
+    stamp: Stamp
+    state: Value | None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,83 @@
+"""What is due, and when: no drift, no burst after a stall, and a failing device waits longer.
+
+Pure: the time is an argument, in seconds of a clock that never jumps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BACKOFF_CAP = 300.0
+"""Seconds a failing device waits at most, unless its own interval is longer."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    interval: float
+    phase: float
+    due: float
+    failures: int = 0
+    overruns: int = 0
+
+
+class Schedule:
+    """The devices of one bus. Devices of one interval fall due together, which saves wake-ups."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, _Slot] = {}
+
+    def add(self, name: str, interval: float, now: float) -> None:
+        """interval in seconds, > 0. Due at once, then at each multiple of interval from now."""
+        self._slots[name] = _Slot(interval, phase=now, due=now)
+
+    def due(self, now: float) -> list[str]:
+        """Those due, the longest waiting first. They stay due until `succeeded` or `failed`."""
+        ready = [(slot.due, name) for name, slot in self._slots.items() if slot.due <= now]
+        return [name for _, name in sorted(ready)]
+
+    def next(self) -> float | None:
+        """When the next one falls due; None without devices."""
+        return min((slot.due for slot in self._slots.values()), default=None)
+
+    def hold(self, name: str) -> None:
+        """It is being served (a conversion runs): not due until it succeeded or failed."""
+        self._slots[name].due = float("inf")
+
+    def hasten(self, name: str, now: float) -> None:
+        """Something happened there: look now."""
+        self._slots[name].due = min(self._slots[name].due, now)
+
+    def succeeded(self, name: str, now: float) -> None:
+        """Next at the grid's next point; points missed in a stall are counted, not made up."""
+        slot = self._slots[name]
+        slot.failures = 0
+        steps = int((now - slot.phase) // slot.interval) + 1
+        if slot.due != float("inf"):
+            slot.overruns += max(0, steps - 1 - int((slot.due - slot.phase) // slot.interval))
+        slot.due = slot.phase + steps * slot.interval
+
+    def failed(self, name: str, now: float) -> float:
+        """Gives the seconds until the next try: the interval, doubled with each failure in a row."""
+        slot = self._slots[name]
+        wait = backoff(slot.interval, slot.failures)
+        slot.failures += 1
+        slot.due = now + wait
+        return wait
+
+    def failures(self, name: str) -> int:
+        """Failures in a row."""
+        return self._slots[name].failures
+
+    def overruns(self, name: str) -> int:
+        """Points of the grid that passed without a look, since the start."""
+        return self._slots[name].overruns
+
+
+def backoff(interval: float, failures: int) -> float:
+    """Seconds to wait after one more failure than `failures` in a row.
+
+    At least a second, so that a device with a very short interval cannot keep the bus busy by
+    failing; doubled each time up to BACKOFF_CAP, or the interval where that is longer.
+    """
+    wait = max(interval, 1.0) * 2.0 ** min(failures, 16)
+    return min(wait, max(BACKOFF_CAP, interval))
