@@ -6,6 +6,7 @@ Pure: state machines that are given a reading and the time. One `ChannelFilter` 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from gateway.model import Quality, Reading
@@ -128,6 +129,13 @@ def _number(reading: Reading) -> float | None:
     if isinstance(reading.value, bool) or not isinstance(reading.value, int | float):
         return None
     return float(reading.value)
+
+
+def finite(reading: Reading) -> Reading:
+    """A number that is none (NaN, infinite) is no value: a bad sensor, and nothing JSON can say."""
+    if isinstance(reading.value, float) and not math.isfinite(reading.value):
+        return replace(reading, value=None, quality=Quality.BAD)
+    return reading
 
 
 def rounded(reading: Reading, digits: int) -> Reading:

@@ -15,6 +15,8 @@ BACKOFF_CAP = 300.0
 class _Slot:
     interval: float
     phase: float
+    point: float
+    """The grid's point that is being, or will be, served."""
     due: float
     failures: int = 0
     overruns: int = 0
@@ -28,7 +30,7 @@ class Schedule:
 
     def add(self, name: str, interval: float, now: float) -> None:
         """interval in seconds, > 0. Due at once, then at each multiple of interval from now."""
-        self._slots[name] = _Slot(interval, phase=now, due=now)
+        self._slots[name] = _Slot(interval, phase=now, point=now, due=now)
 
     def due(self, now: float) -> list[str]:
         """Those due, the longest waiting first. They stay due until `succeeded` or `failed`."""
@@ -52,16 +54,15 @@ class Schedule:
         slot = self._slots[name]
         slot.failures = 0
         steps = int((now - slot.phase) // slot.interval) + 1
-        if slot.due != float("inf"):
-            slot.overruns += max(0, steps - 1 - int((slot.due - slot.phase) // slot.interval))
-        slot.due = slot.phase + steps * slot.interval
+        slot.overruns += max(0, steps - 1 - round((slot.point - slot.phase) / slot.interval))
+        slot.point = slot.due = slot.phase + steps * slot.interval
 
     def failed(self, name: str, now: float) -> float:
-        """Gives the seconds until the next try: the interval, doubled with each failure in a row."""
+        """Gives the seconds to the next try: the interval, doubled with each failure in a row."""
         slot = self._slots[name]
         wait = backoff(slot.interval, slot.failures)
         slot.failures += 1
-        slot.due = now + wait
+        slot.point = slot.due = now + wait
         return wait
 
     def failures(self, name: str) -> int:

@@ -1,0 +1,274 @@
+"""The small keyed state that must outlive the process: epoch, command ledger, outputs, totals.
+
+SQLite in WAL mode with synchronous FULL, the only setting that keeps what it acknowledged through a
+power cut, and a page cap of our own, because a database that meets a really full disk can no longer
+delete either. Telemetry never comes here; the journal has it.
+
+Every method commits before it returns, and any thread may call it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.model import Command, Outcome, Result, Stamp, Value
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE = 4096
+PAGES = 4096
+"""16 MiB at most: some 100,000 commands."""
+KEEP_SECONDS = 24 * 3600.0
+KEEP_COMMANDS = 10_000
+"""A command's id is known for KEEP_SECONDS at least, and among the newest KEEP_COMMANDS."""
+PRUNE_EVERY = 200
+
+SCHEMA = """
+create table if not exists meta (key text primary key, value) without rowid;
+create table if not exists ledger (
+  number integer primary key,
+  device text not null, id text not null,
+  received real not null, boot real not null, boot_id text not null, deadline real,
+  value text not null, source text not null, reply text not null,
+  outcome text, result text,
+  unique (device, id));
+create index if not exists open_commands on ledger (number) where outcome is null;
+create table if not exists outputs (
+  device text primary key, value text not null, changed real not null) without rowid;
+create table if not exists totals (
+  device text not null, channel text not null, total real not null,
+  primary key (device, channel)) without rowid;
+create table if not exists anchors (boot_id text primary key, offset real not null) without rowid;
+"""
+
+
+class StateFault(Exception):
+    """The state could not be read or written; the message says why. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A command whose act was begun and whose end is not known: the process died in between."""
+
+    command: Command
+    deadline: float | None
+    """Wall seconds after which it must not run any more."""
+
+
+class Store:
+    """One database file. A file that cannot be used is set aside, and `reset` tells so."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._concluded = 0
+        self.reset = ""
+        """What was wrong with the file that was set aside; empty if all is well."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = _opened(path)
+        except sqlite3.DatabaseError as error:
+            self.reset = f"{path}: {error}"
+            _set_aside(path)
+            log.error("state set aside: %s; the ids of earlier commands are unknown", self.reset)
+            self._db = _opened(path)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def next_epoch(self) -> int:
+        """A number larger than that of every run before, durable before anything is numbered."""
+        with self._transaction() as db:
+            row = db.execute("select value from meta where key = 'epoch'").fetchone()
+            epoch = (int(row[0]) if row else 0) + 1
+            # A lost file must not bring old numbers back: a new one starts at the clock.
+            if not row:
+                epoch = max(epoch, int(time.time()) // 60 - EPOCH_ZERO)
+            db.execute("insert or replace into meta values ('epoch', ?)", (epoch,))
+        return epoch
+
+    def begin(self, command: Command, deadline: float | None) -> None:
+        """The intent: from now on this id is known, and its act may have happened."""
+        reply = json.dumps([command.response_topic, command.correlation.hex()])
+        when = command.received
+        with self._transaction() as db:
+            db.execute(
+                "insert into ledger (device, id, received, boot, boot_id, deadline, value, source,"
+                " reply) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(command.device, command.id, when.wall, when.boot, when.boot_id, deadline),
+                    *(json.dumps(command.value), command.source, reply),
+                ),
+            )
+
+    def conclude(self, result: Result) -> None:
+        """The end of a command that was begun."""
+        text = json.dumps([result.reason, result.state])
+        with self._transaction() as db:
+            db.execute(
+                "update ledger set outcome = ?, result = ? where device = ? and id = ?",
+                (result.outcome, text, result.device, result.id),
+            )
+            self._concluded += 1
+            if self._concluded % PRUNE_EVERY == 0:
+                _prune(db, result.stamp.wall)
+
+    def known(self, device: str, command_id: str, stamp: Stamp) -> Result | Intent | None:
+        """What became of a command: its result, its intent while open, or None if never seen."""
+        with self._reading() as db:
+            row = db.execute(
+                f"{SELECT_LEDGER} where device = ? and id = ?", (device, command_id)
+            ).fetchone()
+        return _ledger_row(row, stamp) if row else None
+
+    def open_intents(self, stamp: Stamp) -> list[Intent]:
+        with self._reading() as db:
+            rows = db.execute(f"{SELECT_LEDGER} where outcome is null order by number").fetchall()
+        return [row for row in (_ledger_row(r, stamp) for r in rows) if isinstance(row, Intent)]
+
+    def remember_output(self, device: str, value: Value, changed: float) -> None:
+        """An output's value and since when (wall seconds) it has it."""
+        with self._transaction() as db:
+            db.execute(
+                "insert or replace into outputs values (?, ?, ?)",
+                (device, json.dumps(value), changed),
+            )
+
+    def outputs(self) -> dict[str, tuple[Value, float]]:
+        with self._reading() as db:
+            rows = db.execute("select device, value, changed from outputs").fetchall()
+        return {device: (json.loads(value), changed) for device, value, changed in rows}
+
+    def remember_total(self, device: str, channel: str, total: float) -> None:
+        with self._transaction() as db:
+            db.execute("insert or replace into totals values (?, ?, ?)", (device, channel, total))
+
+    def total(self, device: str, channel: str) -> float:
+        """The sum of a counter channel over all runs, 0.0 if it is new."""
+        with self._reading() as db:
+            row = db.execute(
+                "select total from totals where device = ? and channel = ?", (device, channel)
+            ).fetchone()
+        return float(row[0]) if row else 0.0
+
+    def remember_anchor(self, boot_id: str, offset: float) -> None:
+        """A boot's wall offset (`clock.offset_of`); the newest hundred boots are kept."""
+        with self._transaction() as db:
+            db.execute("insert or replace into anchors values (?, ?)", (boot_id, offset))
+            db.execute(
+                "delete from anchors where boot_id not in"
+                " (select boot_id from anchors order by offset desc limit 100)"
+            )
+
+    def anchors(self) -> dict[str, float]:
+        with self._reading() as db:
+            return dict(db.execute("select boot_id, offset from anchors").fetchall())
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _as_state_fault():
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+                self._db.execute("commit")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _as_state_fault():
+            yield self._db
+
+
+EPOCH_ZERO = 29_000_000
+"""Minutes from 1970 to early 2025, so that epochs of a state made anew stay small numbers."""
+
+SELECT_LEDGER = (
+    "select device, id, received, boot, boot_id, deadline, value, source, reply, outcome, result"
+    " from ledger"
+)
+
+
+@contextmanager
+def _as_state_fault() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StateFault(f"state: {error}") from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        db.execute(f"pragma page_size = {PAGE_SIZE}")
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = full")
+        db.execute(f"pragma max_page_count = {PAGES}")
+        verdict = db.execute("pragma quick_check").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(str(verdict))
+        db.executescript(SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _set_aside(path: Path) -> None:
+    """The file goes together with its -wal and -shm: one without the others is malformed."""
+    mark = f"corrupt-{time.time_ns()}"
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.name}.{mark}{suffix}"))
+
+
+def _prune(db: sqlite3.Connection, now: float) -> None:
+    db.execute(
+        "delete from ledger where outcome is not null and received < ? and number <="
+        " (select max(number) from ledger) - ?",
+        (now - KEEP_SECONDS, KEEP_COMMANDS),
+    )
+
+
+LedgerRow = tuple[
+    str, str, float, float, str, float | None, str, str, str, str | None, str | None
+]  # as in SELECT_LEDGER
+
+
+def _ledger_row(row: LedgerRow, stamp: Stamp) -> Result | Intent:
+    device, command_id, wall, boot, boot_id, deadline, value, source, reply, outcome, result = row
+    topic, correlation = json.loads(reply)
+    if outcome is None:
+        then = Stamp(wall, boot, boot_id, synchronised=True)
+        command = Command(
+            id=command_id,
+            device=device,
+            value=json.loads(value),
+            received=then,
+            expires=deadline,
+            source=source,
+            response_topic=topic,
+            correlation=bytes.fromhex(correlation),
+        )
+        return Intent(command, deadline)
+    reason, state = json.loads(result or '["", null]')
+    return Result(
+        id=command_id,
+        device=device,
+        stamp=stamp,
+        outcome=Outcome(outcome),
+        reason=reason,
+        state=state,
+        source=source,
+    )
