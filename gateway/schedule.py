@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FIRST_RETRY = 2.0
+"""Seconds after the first failure, unless the interval is shorter."""
 BACKOFF_CAP = 300.0
 """Seconds a failing device waits at most, unless its own interval is longer."""
 
@@ -58,7 +60,7 @@ class Schedule:
         slot.point = slot.due = slot.phase + steps * slot.interval
 
     def failed(self, name: str, now: float) -> float:
-        """Gives the seconds to the next try: the interval, doubled with each failure in a row."""
+        """Gives the seconds to the next try: longer with each failure in a row."""
         slot = self._slots[name]
         wait = backoff(slot.interval, slot.failures)
         slot.failures += 1
@@ -77,8 +79,9 @@ class Schedule:
 def backoff(interval: float, failures: int) -> float:
     """Seconds to wait after one more failure than `failures` in a row.
 
-    At least a second, so that a device with a very short interval cannot keep the bus busy by
-    failing; doubled each time up to BACKOFF_CAP, or the interval where that is longer.
+    The first try again comes soon, because most faults are one bad transfer; then the wait doubles
+    up to BACKOFF_CAP, or the interval where that is longer. Never below a second, so that a device
+    that fails cannot keep the bus busy.
     """
-    wait = max(interval, 1.0) * 2.0 ** min(failures, 16)
+    wait = min(max(interval, 1.0), FIRST_RETRY) * 2.0 ** min(failures, 32)
     return min(wait, max(BACKOFF_CAP, interval))

@@ -1,0 +1,123 @@
+"""A device on its bus: its driver, what the gateway does to its readings, and one use of it.
+
+`start`, `look` and `act` are the uses, as generators that yield the seconds the device needs; the
+worker of the bus runs them. `finish` runs one where nothing else is to be done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field, replace
+from types import GeneratorType
+from typing import Any
+
+from drivers.base import Actuator, Channel, NoAnswer, Sensor, Stream
+from gateway.filters import ChannelFilter, Total, finite, rounded
+from gateway.model import Act, Reading, Value
+
+
+@dataclass(slots=True)
+class Attached:
+    """A device on the bus, with what the gateway does to its readings.
+
+    interval: seconds between looks; for a Stream, between samples at least. start, stop: an
+    output's states, None to leave it as it is.
+    """
+
+    name: str
+    device: Sensor | Stream | Actuator
+    interval: float
+    filters: dict[str, ChannelFilter] = field(default_factory=dict)
+    totals: dict[str, Total] = field(default_factory=dict)
+    start: Value | None = None
+    stop: Value | None = None
+
+    started: bool = False
+    claimed: bool = False
+    online: bool | None = None
+    busy: bool = False
+    heard: float = 0.0
+    told: float = float("-inf")
+    saved: float = 0.0
+    state: Value | None = None
+    acts: deque[Act] = field(default_factory=deque)
+    looks: int = 0
+    failures: int = 0
+    corrupt: int = 0
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        return {channel.name: channel for channel in self.device.channels}
+
+    def worth(self, readings: Iterable[Reading], now: float) -> tuple[Reading, ...]:
+        """What of one look is recorded: totals added up, filtered, rounded."""
+        channels = self.channels
+        kept = (self._filtered(finite(reading), now) for reading in readings)
+        return tuple(
+            rounded(reading, channels[reading.channel].digits)
+            if reading.channel in channels
+            else reading
+            for reading in kept
+            if reading is not None
+        )
+
+    def _filtered(self, reading: Reading, now: float) -> Reading | None:
+        total = self.totals.get(reading.channel)
+        if total is not None and isinstance(reading.value, int | float):
+            reading = replace(reading, value=total.add(reading.value))
+        rule = self.filters.get(reading.channel)
+        return reading if rule is None else rule.apply(reading, now)
+
+
+def steps_of(answer: Any) -> Generator[float, None, Any]:
+    """A driver's `Steps` as a generator, whether it answered at once or waits in between."""
+    if isinstance(answer, GeneratorType):
+        return (yield from answer)
+    return answer
+
+
+def start(attached: Attached) -> Generator[float, None, None]:
+    device = attached.device
+    if isinstance(device, Actuator):
+        # Only the first claim sets a level: after a fault the output is left as it is found.
+        yield from steps_of(device.start(None if attached.claimed else attached.start))
+    else:
+        yield from steps_of(device.start())
+    attached.started = True
+
+
+def look(attached: Attached, now: float) -> Generator[float, None, Any]:
+    """One look: the readings of a sensor, the state of an output; of a stream, that it lives."""
+    device = attached.device
+    if not attached.started:
+        yield from start(attached)
+        attached.heard = now
+    if isinstance(device, Actuator):
+        return (yield from steps_of(device.state()))
+    if isinstance(device, Stream):
+        if now - attached.heard > device.silence:
+            raise NoAnswer(f"silent for {now - attached.heard:.0f} s")
+        return None
+    return (yield from steps_of(device.read()))
+
+
+def act(attached: Attached, value: Value) -> Generator[float, None, Value]:
+    device = attached.device
+    assert isinstance(device, Actuator)
+    if not attached.started:
+        yield from start(attached)
+    yield from steps_of(device.set(value))
+    state: Value = yield from steps_of(device.state())
+    return state
+
+
+def finish(steps: Generator[float, None, Any]) -> Any:
+    """Runs steps to their end, waiting as they ask: for when nobody else wants the bus."""
+    while True:
+        try:
+            wait = next(steps)
+        except StopIteration as end:
+            return end.value
+        time.sleep(wait)

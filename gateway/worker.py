@@ -1,0 +1,293 @@
+"""One thread a bus: the only place where a device is called.
+
+The worker waits in one place: an act was ordered, bytes wait on a port, a step's wait is over, or a
+look is due. A device that fails waits longer and longer and never delays the others; an error that
+is no DriverError is a bug, and ends the thread and with it the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from drivers.base import Actuator, Corrupt, DriverError, Stream, Watched
+from gateway import attached as uses
+from gateway.attached import Attached
+from gateway.clock import Clock
+from gateway.model import Act, Acted, Reading, Sample, Value
+from gateway.schedule import Schedule
+
+log = logging.getLogger(__name__)
+
+IDLE = 5.0
+"""Seconds between two turns without work, so that the heartbeat shows."""
+POLL_STREAM = 0.2
+"""Seconds between two looks at a port that has no descriptor to wait on."""
+SHORTEST = 0.01
+"""Seconds between two looks at least."""
+SAVE_TOTALS = 60.0
+"""Seconds between two savings of a counter's total: the card's wear against what a crash loses."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """Something begun on a device, and when it goes on."""
+
+    attached: Attached
+    steps: Generator[float, None, Any]
+    act: Act | None
+    due: float = 0.0
+
+
+class Worker:
+    """Run it with `run` on a thread of its own; `order` and `stop` are for any thread.
+
+    append takes each sample. status is told when a device goes online or offline, with the reason.
+    acted takes what came of each act. save_total keeps a counter's total (device, channel, total).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        devices: Sequence[Attached],
+        *,
+        clock: Clock,
+        append: Callable[[Sample], object],
+        status: Callable[[str, bool, str], None],
+        acted: Callable[[Acted], None],
+        save_total: Callable[[str, str, float], None],
+        heartbeat: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.devices = {attached.name: attached for attached in devices}
+        self._clock = clock
+        self._append = append
+        self._status = status
+        self._acted = acted
+        self._save_total = save_total
+        self._heartbeat = heartbeat
+        self._schedule = Schedule()
+        self._jobs: list[_Job] = []
+        self._orders: deque[Act] = deque()
+        self._changed: deque[str] = deque()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._wake, select.POLLIN)
+        self._ports: dict[int, Attached] = {}
+        self._polled: list[Attached] = []
+        self._stopping = False
+
+    def order(self, act: Act) -> None:
+        self._orders.append(act)
+        os.eventfd_write(self._wake, 1)
+
+    def stop(self) -> None:
+        """Ends `run`: outputs go to their stop states, devices are closed, totals saved."""
+        self._stopping = True
+        os.eventfd_write(self._wake, 1)
+
+    def run(self) -> None:
+        now = self._clock.monotonic()
+        for attached in self.devices.values():
+            stream = isinstance(attached.device, Stream)
+            every = IDLE if stream else max(attached.interval, SHORTEST)
+            self._schedule.add(attached.name, every, now)
+            attached.heard = attached.saved = now
+            if isinstance(attached.device, Watched):
+                attached.device.watch(partial(self._notice, attached.name))
+        while not self._stopping:
+            self._heartbeat()
+            ready = self._wait()
+            self._take_orders()
+            for attached in ready:
+                self._listen(attached)
+            self._go_on()
+            self._take_orders()
+            for name in self._schedule.due(self._clock.monotonic()):
+                self._begin_look(self.devices[name])
+                self._take_orders()
+        self._close()
+
+    def _notice(self, name: str) -> None:
+        self._changed.append(name)
+        os.eventfd_write(self._wake, 1)
+
+    def _wait(self) -> list[Attached]:
+        """The one place. Gives the streams that have, or may have, something to say."""
+        now = self._clock.monotonic()
+        waits = [IDLE, *(job.due - now for job in self._jobs)]
+        following = self._schedule.next()
+        if following is not None:
+            waits.append(following - now)
+        if self._polled:
+            waits.append(POLL_STREAM)
+        ready = [fd for fd, _ in self._poll.poll(max(0.0, min(waits)) * 1000)]
+        if self._wake in ready:
+            os.eventfd_read(self._wake)
+            ready.remove(self._wake)
+        while self._changed:
+            self._schedule.hasten(self._changed.popleft(), self._clock.monotonic())
+        return [self._ports[fd] for fd in ready] + list(self._polled)
+
+    def _take_orders(self) -> None:
+        """Acts come before the next look; one at a time on a device, in their order."""
+        while self._orders:
+            act = self._orders.popleft()
+            self.devices[act.device].acts.append(act)
+        for attached in self.devices.values():
+            while attached.acts and not attached.busy:
+                act = attached.acts.popleft()
+                self._begin(_Job(attached, uses.act(attached, act.value), act))
+
+    def _begin_look(self, attached: Attached) -> None:
+        self._schedule.hold(attached.name)
+        if attached.busy:
+            return
+        self._begin(_Job(attached, uses.look(attached, self._clock.monotonic()), None))
+
+    def _begin(self, job: _Job) -> None:
+        job.attached.busy = True
+        self._jobs.append(job)
+        self._step(job)
+
+    def _go_on(self) -> None:
+        now = self._clock.monotonic()
+        for job in [job for job in self._jobs if job.due <= now]:
+            self._step(job)
+
+    def _step(self, job: _Job) -> None:
+        try:
+            job.due = self._clock.monotonic() + next(job.steps)
+            return
+        except StopIteration as end:
+            self._end(job)
+            self._succeeded(job, end.value)
+        except DriverError as error:
+            self._end(job)
+            self._failed(job.attached, error, job.act)
+
+    def _end(self, job: _Job) -> None:
+        job.attached.busy = False
+        self._jobs.remove(job)
+
+    def _succeeded(self, job: _Job, answer: Any) -> None:
+        attached, device = job.attached, job.attached.device
+        self._schedule.succeeded(attached.name, self._clock.monotonic())
+        if isinstance(device, Stream):
+            self._attend(attached, device)
+            return
+        self._online(attached)
+        if job.act is not None:
+            attached.claimed, attached.state = True, answer
+            self._acted(Acted(job.act, self._clock.stamp(), answer))
+            return
+        attached.looks += 1
+        if isinstance(device, Actuator):
+            self._observed(attached, answer)
+        else:
+            self._record(attached, answer)
+
+    def _failed(self, attached: Attached, error: DriverError, act: Act | None = None) -> None:
+        """The device is started anew before the next try, so a chip that lost power recovers."""
+        attached.failures += 1
+        attached.started = False
+        self._neglect(attached)
+        now = self._clock.monotonic()
+        if act is not None:
+            self._acted(Acted(act, self._clock.stamp(), None, str(error)))
+            self._schedule.hasten(attached.name, now)
+            return
+        wait = self._schedule.failed(attached.name, now)
+        in_a_row = self._schedule.failures(attached.name)
+        if attached.online is None or (attached.online and in_a_row > 1):
+            attached.online = False
+            log.warning("%s is offline: %s; next try in %.0f s", attached.name, error, wait)
+            self._status(attached.name, False, str(error))
+
+    def _online(self, attached: Attached) -> None:
+        if attached.online is not True:
+            if attached.online is False:
+                log.warning("%s is online again", attached.name)
+            attached.online = True
+            self._status(attached.name, True, "")
+
+    def _observed(self, attached: Attached, state: Value) -> None:
+        """An output that was claimed, or that somebody else moved."""
+        if state == attached.state:
+            return
+        cause = "observed" if attached.claimed else "start"
+        attached.claimed = True
+        attached.state = state
+        self._acted(Acted(Act(attached.name, state, cause), self._clock.stamp(), state))
+
+    def _attend(self, attached: Attached, device: Stream) -> None:
+        """From its start on, a stream's port is one of the things the worker waits for."""
+        descriptor = device.fileno()
+        if descriptor is None:
+            if attached not in self._polled:
+                self._polled.append(attached)
+        elif descriptor not in self._ports:
+            self._ports[descriptor] = attached
+            self._poll.register(descriptor, select.POLLIN)
+
+    def _neglect(self, attached: Attached) -> None:
+        self._polled = [other for other in self._polled if other is not attached]
+        for descriptor in [fd for fd, other in self._ports.items() if other is attached]:
+            del self._ports[descriptor]
+            self._poll.unregister(descriptor)
+
+    def _listen(self, attached: Attached) -> None:
+        device = attached.device
+        if not isinstance(device, Stream):
+            return
+        try:
+            heard = device.receive()
+        except DriverError as error:
+            self._failed(attached, error)
+            return
+        for item in heard:
+            if isinstance(item, Corrupt):
+                attached.corrupt += 1
+                log.debug("%s: %d bytes passed over: %s", attached.name, item.length, item.reason)
+                continue
+            now = attached.heard = self._clock.monotonic()
+            self._online(attached)
+            # Half a second of grace: a meter's second is not ours.
+            if now - attached.told >= attached.interval - 0.5:
+                attached.told = now
+                attached.looks += 1
+                self._record(attached, item.readings)
+
+    def _record(self, attached: Attached, readings: Sequence[Reading]) -> None:
+        now = self._clock.monotonic()
+        kept = attached.worth(readings, now)
+        if kept:
+            self._append(Sample(attached.name, self._clock.stamp(), kept, bool(attached.totals)))
+        if attached.totals and now - attached.saved >= SAVE_TOTALS:
+            self._save(attached, now)
+
+    def _save(self, attached: Attached, now: float) -> None:
+        attached.saved = now
+        for channel, total in attached.totals.items():
+            self._save_total(attached.name, channel, total.value)
+
+    def _close(self) -> None:
+        for attached in self.devices.values():
+            try:
+                if isinstance(attached.device, Actuator) and attached.stop is not None:
+                    self._put_to_stop(attached, attached.stop)
+                attached.device.close()
+            except DriverError as error:
+                log.error("%s: not closed properly: %s", attached.name, error)
+            self._save(attached, self._clock.monotonic())
+
+    def _put_to_stop(self, attached: Attached, value: Value) -> None:
+        """The stop state, now: nobody else waits for the bus any more."""
+        state = uses.finish(uses.act(attached, value))
+        self._acted(Acted(Act(attached.name, value, "stop"), self._clock.stamp(), state))
