@@ -1,0 +1,162 @@
+"""Starts the parts in order, sees that each makes progress, and stops them in order.
+
+A part that dies ends the process with a non-zero status, and systemd starts it again. A part that
+hangs shows as a stale heartbeat, and the watchdog is not fed. Being offline is no fault.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from gateway import service
+
+log = logging.getLogger(__name__)
+
+STOP_BUDGET = 4.5
+"""Seconds from SIGTERM to the end of the process, whatever hangs."""
+
+
+class Heartbeats:
+    """When each part last made progress. Safe from any thread: one store of a float each."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._last: dict[str, float] = {}
+        self._limits: dict[str, float] = {}
+
+    def register(self, name: str, limit: float) -> Callable[[], None]:
+        """limit: seconds without progress after which the part counts as stuck. Gives its beat."""
+        self._limits[name] = limit
+        self._last[name] = self._now()
+
+        def beat() -> None:
+            self._last[name] = self._now()
+
+        return beat
+
+    def stuck(self) -> list[str]:
+        """The parts without progress, with for how long, in words."""
+        now = self._now()
+        return [
+            f"{name} for {now - last:.0f} s"
+            for name, last in self._last.items()
+            if now - last > self._limits[name]
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that is started and stopped. stop gets the seconds it may take."""
+
+    name: str
+    start: Callable[[], None]
+    stop: Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that main does every so many seconds: health, the clock's anchor."""
+
+    every: float
+    do: Callable[[], None]
+
+
+def threaded(name: str, run: Callable[[], None], stop: Callable[[], None]) -> Part:
+    """A part that is one thread running `run` until `stop` is called."""
+    thread = threading.Thread(target=run, name=name, daemon=True)
+
+    def end(timeout: float) -> None:
+        stop()
+        thread.join(timeout)
+        if thread.is_alive():
+            log.error("%s did not stop within %.1f s", name, timeout)
+
+    return Part(name, thread.start, end)
+
+
+class Supervisor:
+    """parts in start order; they stop in the reverse order, so give them leaf first."""
+
+    def __init__(
+        self, parts: Sequence[Part], chores: Sequence[Chore], heartbeats: Heartbeats
+    ) -> None:
+        self._parts = parts
+        self._chores = chores
+        self._heartbeats = heartbeats
+        self._wake = threading.Event()
+        self._failed = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, or until a part dies. Gives the exit status."""
+        threading.excepthook = self._died
+        faulthandler.enable()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked)
+        started = []
+        try:
+            for part in self._parts:
+                part.start()
+                started.append(part)
+            service.notify("READY=1")
+            self._watch()
+        finally:
+            service.notify("STOPPING=1")
+            self._stop(started)
+        return 1 if self._failed else 0
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        self._wake.set()
+
+    def _died(self, args: threading.ExceptHookArgs) -> None:
+        name = args.thread.name if args.thread else "a thread"
+        trace = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
+        log.critical("%s died; the gateway stops", name, exc_info=trace)
+        self._failed = True
+        self._wake.set()
+
+    def _watch(self) -> None:
+        watchdog = service.watchdog_interval()
+        due = dict.fromkeys(self._chores, 0.0)
+        feed = watchdog / 2 if watchdog else None
+        while not self._wake.is_set():
+            now = time.monotonic()
+            for chore in self._chores:
+                if due[chore] <= now:
+                    chore.do()
+                    due[chore] = time.monotonic() + chore.every
+            if feed:
+                self._feed()
+            waits = [at - time.monotonic() for at in due.values()] + ([feed] if feed else [])
+            self._wake.wait(max(0.0, min(waits, default=60.0)))
+
+    def _feed(self) -> None:
+        stuck = self._heartbeats.stuck()
+        if stuck:
+            log.error("no progress: %s; the watchdog is not fed", ", ".join(stuck))
+        else:
+            service.notify("WATCHDOG=1")
+
+    def _stop(self, started: list[Part]) -> None:
+        """In order, within the budget. What hangs is left behind: its thread is a daemon."""
+        end = time.monotonic() + STOP_BUDGET
+        guard = threading.Timer(STOP_BUDGET + 0.3, _give_up)
+        guard.daemon = True
+        guard.start()
+        for part in reversed(started):
+            part.stop(max(0.2, (end - time.monotonic()) / 2))
+        guard.cancel()
+
+
+def _give_up() -> None:
+    log.critical("stopping took too long; the process ends now")
+    sys.stderr.flush()
+    os._exit(1)
