@@ -30,7 +30,10 @@ class GatewaySettings:
     ] = "info"
     allow: Annotated[
         tuple[str, ...],
-        Option("gateway commands that may be used: lock, unlock, refresh, restart, log_level"),
+        Option(
+            "gateway commands that may be used",
+            choices=("lock", "unlock", "refresh", "restart", "log_level"),
+        ),
     ] = ("refresh",)
 
 

@@ -1,0 +1,204 @@
+"""What no single value can tell: names, buses, addresses, pins, and how the broker is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+from gateway.catalog import Driver
+from gateway.config_devices import Configured
+from gateway.config_report import Place, nearest
+from gateway.settings import (
+    NAME_PATTERN,
+    BusSettings,
+    DeviceSettings,
+    GatewaySettings,
+    OutputSettings,
+)
+
+RESERVED = frozenset(
+    ["status", "session", "about", "health", "history", "command", "result", "alarm"]
+)
+"""Topic levels beside the devices: a device of this name would speak in the gateway's place."""
+
+_PIN_CONTROLLER = re.compile(r"(lgpio|mock|/dev/gpiochip\d+)?")
+_CHIP = re.compile(r"[a-z][a-z0-9_]*@0x[0-9a-f]{2}")
+_NAME_RULE = "small letters, digits, - and _, beginning with a letter or digit, at most 63"
+
+
+def check_gateway(gateway: GatewaySettings, place: Place) -> None:
+    _check_name(gateway.id, place.at("id"))
+    if not gateway.state.startswith("/"):
+        place.at("state").error("must be an absolute path", "such as /var/lib/tidegate")
+
+
+def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:
+    _check_unique((bus.name, place.at("name")) for bus, place in buses)
+    devices = [(bus.device, place.at("device")) for bus, place in buses if bus.device]
+    _check_unique(devices, "is already the device of another bus")
+    for bus, place in buses:
+        _check_name(bus.name, place.at("name"))
+        _check_bus(bus, place)
+
+
+def _check_bus(bus: BusSettings, place: Place) -> None:
+    device = place.at("device")
+    if bus.kind == "i2c" and not bus.device.startswith("/dev/"):
+        device.error('must be the adapter, as "/dev/i2c-1"', "`ls /dev/i2c-*` lists them")
+    elif bus.kind == "serial" and not bus.device:
+        device.error("must be the port", "`ls /dev/serial/by-id/*` lists names that stay")
+    elif bus.kind == "gpio" and not _PIN_CONTROLLER.fullmatch(bus.device):
+        hint = "empty: the header of this Pi"
+        device.error('must be empty, "lgpio", "mock" or "/dev/gpiochipN"', hint)
+    if bus.chips and bus.kind != "simulated-i2c":
+        place.at("chips").error("only a bus of kind simulated-i2c has chips")
+    for index, chip in enumerate(bus.chips):
+        if not _CHIP.fullmatch(chip):
+            place.at("chips", index).error("must be CHIP@ADDRESS, as bme280@0x76")
+    if bus.pulses and (bus.kind, bus.device) != ("gpio", "mock"):
+        place.at("pulses").error('only a bus of kind gpio with device = "mock" makes pulses')
+    for pin in bus.pulses:
+        if not (pin.isdecimal() and int(pin) <= 27):
+            place.at("pulses", pin).error("must be a GPIO number from 0 to 27")
+
+
+def check_devices(
+    devices: Sequence[Configured], buses: Mapping[str, BusSettings], named: Container[object]
+) -> None:
+    """buses by their names; named has also the names of those that could not be read."""
+    _check_unique((device.settings.name, device.place.at("name")) for device in devices)
+    for device in devices:
+        _check_device(device.settings, device)
+        _check_bus_of(device, buses, named)
+    _check_addresses(devices)
+    _check_pins(devices, buses)
+    _check_ports(devices)
+    _check_interlocks(devices)
+
+
+def _check_device(settings: DeviceSettings, device: Configured) -> None:
+    place = device.place
+    _check_name(settings.name, place.at("name"))
+    if settings.name in RESERVED:
+        place.at("name").error(f'"{settings.name}" is a topic of the gateway itself')
+    if settings.interval == 0 and device.driver is not None and not device.driver.is_stream:
+        place.at("interval").error("must be above 0: only a meter that speaks by itself can be 0")
+    if settings.output is not None:
+        _check_output(settings.output, place)
+
+
+def _check_output(output: OutputSettings, place: Place) -> None:
+    if 0 < output.max_on < output.min_on:
+        place.at("max_on").error(f"must not be shorter than min_on, which is {output.min_on:g} s")
+    if output.dead_time and not output.interlock:
+        place.at("dead_time").error("needs the name of a group in interlock")
+
+
+def _check_bus_of(
+    device: Configured, buses: Mapping[str, BusSettings], named: Container[object]
+) -> None:
+    name, place = device.settings.bus, device.place.at("bus")
+    kinds = () if device.driver is None else device.driver.bus_kinds
+    wanted = " or ".join(kinds)
+    if not name:
+        if device.driver is not None and device.driver.has_bus:
+            suitable = [bus.name for bus in buses.values() if bus.kind in kinds]
+            place.error(f"is missing: the driver needs a bus of kind {wanted}", _named(suitable))
+    elif name not in named:
+        hint = nearest(name, buses) or _named(buses)
+        place.error(f'there is no [[bus]] with the name "{name}"', hint)
+    elif kinds and name in buses and buses[name].kind not in kinds:
+        place.error(f"must be of kind {wanted}, but bus {name} is of kind {buses[name].kind}")
+
+
+def _check_addresses(devices: Sequence[Configured]) -> None:
+    taken: dict[tuple[str, object], Configured] = {}
+    for device in devices:
+        address = _option(device, "address")
+        if address is None or not device.settings.bus:
+            continue
+        other = taken.setdefault((device.settings.bus, address), device)
+        if other is not device:
+            shown = f"0x{address:02x}" if isinstance(address, int) else f"{address}"
+            whose = f'that of "{other.settings.name}"'
+            device.place.at("address").error(f"{shown} on bus {other.settings.bus} is {whose}")
+
+
+def _check_pins(devices: Sequence[Configured], buses: Mapping[str, BusSettings]) -> None:
+    taken: dict[tuple[str, object], tuple[Configured, str]] = {}
+    for device in devices:
+        bus = buses.get(device.settings.bus)
+        if bus is None or bus.kind != "gpio":
+            continue
+        for key, pin in _pins(device):
+            other, its_key = taken.setdefault((bus.device, pin), (device, key))
+            if (other, its_key) != (device, key):
+                whose = f'{its_key} of "{other.settings.name}"'
+                device.place.at(key).error(f"GPIO {pin} is already {whose}")
+
+
+def _pins(device: Configured) -> Iterator[tuple[str, object]]:
+    """The options that are GPIO numbers: `pin`, `pins`, `trigger_pin`..."""
+    for key in () if device.driver is None else device.driver.options:
+        if key in ("pin", "pins") or key.endswith("_pin"):
+            value = _option(device, key)
+            for pin in value if isinstance(value, tuple) else (value,):
+                if pin is not None:
+                    yield key, pin
+
+
+def _check_ports(devices: Sequence[Configured]) -> None:
+    """A meter that speaks by itself cannot share its port: nothing says whose bytes they are."""
+    first: dict[str, Configured] = {}
+    for device in devices:
+        bus, driver = device.settings.bus, device.driver
+        if driver is None or "serial" not in driver.bus_kinds or not bus:
+            continue
+        other = first.setdefault(bus, device)
+        if other is not device and _either_speaks(driver, other.driver):
+            device.place.at("bus").error(
+                f'port {bus} is already that of "{other.settings.name}"',
+                "a meter that speaks by itself needs a port of its own",
+            )
+
+
+def _either_speaks(driver: Driver, other: Driver | None) -> bool:
+    return driver.is_stream or (other is not None and other.is_stream)
+
+
+def _check_interlocks(devices: Sequence[Configured]) -> None:
+    groups: dict[str, list[Configured]] = {}
+    for device in devices:
+        if device.settings.output is not None and device.settings.output.interlock:
+            groups.setdefault(device.settings.output.interlock, []).append(device)
+    for name, members in groups.items():
+        if len(members) == 1:
+            hint = nearest(name, set(groups) - {name}) or "a group of one locks nothing"
+            members[0].place.at("interlock").warn(f'group "{name}" has no other output', hint)
+
+
+def _option(device: Configured, key: str) -> object:
+    setting = None if device.driver is None else device.driver.options.get(key)
+    return None if setting is None else device.settings.options.get(key, setting.default)
+
+
+def _check_name(name: str, place: Place) -> None:
+    if not re.fullmatch(NAME_PATTERN, name):
+        suggestion = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
+        hint = f'"{suggestion}" would do' if suggestion else ""
+        place.error(f"must be {_NAME_RULE}, since it is a topic level", hint)
+
+
+def _check_unique(
+    names: Iterable[tuple[str, Place]], message: str = "is the name of another one already"
+) -> None:
+    seen: set[str] = set()
+    for name, place in names:
+        if name in seen:
+            place.error(f'"{name}" {message}')
+        seen.add(name)
+
+
+def _named(names: Iterable[str]) -> str:
+    listed = ", ".join(sorted(names))
+    return f"there is: {listed}" if listed else "add a [[bus]]"
