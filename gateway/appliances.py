@@ -84,6 +84,7 @@ class Situation:
     """Everything a verdict depends on besides the command.
 
     known: the ledger's answer for this id; running: it is open in this very run.
+    amnesia: the ledger was lost, so an id that it does not know may have run before.
     nonce: the session's. others: the outputs of the same interlock group, with their names.
     """
 
@@ -93,6 +94,7 @@ class Situation:
     locked: bool
     known: Result | None
     running: bool
+    amnesia: bool
     limits: Limits
     output: Output
     others: Mapping[str, Output]
@@ -155,6 +157,10 @@ def _stale(command: Command, situation: Situation) -> Refuse | None:
         return Refuse(Outcome.EXPIRED, "stale: the nonce is of an earlier session")
     if situation.limits.fresh_only and not fresh:
         return Refuse(Outcome.REFUSED, "this output demands the session's nonce; see topic session")
+    if situation.amnesia and not fresh:
+        return Refuse(
+            Outcome.REFUSED, "ledger-reset: earlier commands are unknown; quote the session's nonce"
+        )
     age = situation.stamp.boot - command.received.boot
     if age > situation.limits.command_ttl:
         return Refuse(Outcome.EXPIRED, f"waited {age:.0f} s here, longer than its life")

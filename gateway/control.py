@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from gateway import appliances
+from gateway.appliance import Appliance, Known
 from gateway.appliances import (
     Allow,
-    Limits,
-    Output,
     Refuse,
     Repeat,
     Running,
@@ -27,7 +26,6 @@ from gateway.clock import Clock
 from gateway.model import (
     Act,
     Acted,
-    Action,
     Command,
     Outcome,
     Recorded,
@@ -43,26 +41,6 @@ IDLE = 5.0
 """Seconds between two turns without work, so that the heartbeat shows."""
 RETRY = 5.0
 """Seconds before a state that must be reached, and was not, is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Appliance:
-    """An output as control sees it: what it takes, what limits it, and who acts for it."""
-
-    action: Action
-    parse: Callable[[Value], Value]
-    limits: Limits
-    act: Callable[[Act], None]
-    """Hands the act to the output's worker; returns at once."""
-
-
-@dataclass(slots=True)
-class _Known:
-    """An output's state, and the commands on their way to it with what acknowledges each."""
-
-    output: Output = field(default_factory=Output)
-    running: dict[str, Callable[[], None]] = field(default_factory=dict)
-    not_before: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +78,7 @@ class Control:
         self._clock = clock
         self._heartbeat = heartbeat
         self._inbox: queue.SimpleQueue[_Received | Acted | _Link | None] = queue.SimpleQueue()
-        self._known = {name: _Known() for name in appliances}
+        self._known = {name: Known() for name in appliances}
         self._link_lost: float | None = clock.monotonic()
         self._locked = False
         self.refused = 0
@@ -120,18 +98,22 @@ class Control:
         self._inbox.put(None)
 
     def run(self) -> None:
-        self._resume()
-        while True:
+        self.resume()
+        while self.turn():
             self._heartbeat()
-            try:
-                event = self._inbox.get(timeout=self._patience())
-            except queue.Empty:
-                self._enforce()
-                continue
-            if event is None:
-                return
-            self._handle(event)
+
+    def turn(self) -> bool:
+        """One event, or what is due meanwhile. False when `stop` was asked for."""
+        try:
+            event = self._inbox.get(timeout=self._patience())
+        except queue.Empty:
             self._enforce()
+            return True
+        if event is None:
+            return False
+        self._handle(event)
+        self._enforce()
+        return True
 
     def _handle(self, event: _Received | Acted | _Link) -> None:
         match event:
@@ -184,6 +166,7 @@ class Control:
             locked=self._locked,
             known=found if isinstance(found, Result) else None,
             running=command.id in known.running,
+            amnesia=bool(self._store.reset),
             limits=appliance.limits,
             output=known.output,
             others={
@@ -235,7 +218,7 @@ class Control:
         elif acted.state is not None and before.value != acted.state:
             self._record(State(act.device, acted.stamp, acted.state, act.cause))
 
-    def _conclude(self, command: Command, acted: Acted, known: _Known) -> None:
+    def _conclude(self, command: Command, acted: Acted, known: Known) -> None:
         outcome = Outcome.FAILED if acted.state is None else Outcome.DONE
         self._end(answer(command, outcome, acted.stamp, acted.error, acted.state))
         acknowledge = known.running.pop(command.id, None)
@@ -276,7 +259,7 @@ class Control:
         except StateFault as fault:
             log.error("%s not committed: %s", what, fault)
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         """Commands whose act was begun when the last run died, and whose end nobody knows."""
         try:
             intents = self._store.open_intents(self._clock.stamp())

@@ -64,21 +64,33 @@ class Intent:
 
 
 class Store:
-    """One database file. A file that cannot be used is set aside, and `reset` tells so."""
+    """One database file. It always opens: `reset` and `volatile` tell what it cost."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._concluded = 0
         self.reset = ""
-        """What was wrong with the file that was set aside; empty if all is well."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Why earlier commands are not known: the file was set aside; empty if all is well."""
+        self.volatile = ""
+        """Why nothing is kept: the disk takes no file; then no command may run."""
         try:
-            self._db = _opened(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = self._open_or_anew(path)
+        except (OSError, sqlite3.OperationalError) as error:
+            self.volatile = f"{path}: {error}"
+            log.error("state cannot be kept: %s; commands are refused", self.volatile)
+            self._db = _opened(Path(":memory:"))
+
+    def _open_or_anew(self, path: Path) -> sqlite3.Connection:
+        try:
+            return _opened(path)
+        except sqlite3.OperationalError:
+            raise  # locked, read-only, full: there is nothing wrong with the file
         except sqlite3.DatabaseError as error:
             self.reset = f"{path}: {error}"
             _set_aside(path)
             log.error("state set aside: %s; the ids of earlier commands are unknown", self.reset)
-            self._db = _opened(path)
+            return _opened(path)
 
     def close(self) -> None:
         with self._lock:
@@ -97,6 +109,8 @@ class Store:
 
     def begin(self, command: Command, deadline: float | None) -> None:
         """The intent: from now on this id is known, and its act may have happened."""
+        if self.volatile:
+            raise StateFault(f"state cannot be kept: {self.volatile}")
         reply = json.dumps([command.response_topic, command.correlation.hex()])
         when = command.received
         with self._transaction() as db:

@@ -33,6 +33,7 @@ CALM = Situation(
     locked=False,
     known=None,
     running=False,
+    amnesia=False,
     limits=Limits(),
     output=Output(False, 0.0),
     others={},
@@ -71,6 +72,7 @@ def test_the_same_id_under_way_is_not_begun_again() -> None:
         (replace(COMMAND, expires=NOW.wall - 1), CALM, Outcome.EXPIRED, "expired 1 s ago"),
         (COMMAND, replace(CALM, stamp=later(31)), Outcome.EXPIRED, "waited"),
         (COMMAND, replace(CALM, locked=True), Outcome.REFUSED, "locked"),
+        (COMMAND, replace(CALM, amnesia=True), Outcome.REFUSED, "ledger-reset"),
         (
             replace(COMMAND, expires=NOW.wall + 9),
             replace(CALM, stamp=later(0, synchronised=False)),

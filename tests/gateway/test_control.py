@@ -1,0 +1,270 @@
+"""Control with a real ledger, a fake clock, and a worker that acts when told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.appliance import Appliance
+from gateway.appliances import Limits, answer
+from gateway.control import Control
+from gateway.model import (
+    Act,
+    Acted,
+    Action,
+    Command,
+    Outcome,
+    Recorded,
+    Result,
+    State,
+    Value,
+)
+from gateway.state import StateFault, Store
+from tests.gateway.fake_clock import FakeClock
+
+
+def on_off(value: Value) -> Value:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{value!r} is neither on nor off")
+
+
+class Bench:
+    """Control, run to the end of its inbox by `settle`; acts are done by hand or at once."""
+
+    def __init__(self, path: Path, *, action: Action = Action.SET, **limits: object) -> None:
+        self.clock = FakeClock()
+        self.store = Store(path)
+        self.records: list[Recorded] = []
+        self.acts: list[Act] = []
+        self.acknowledged: list[str] = []
+        self.obedient = True
+        self.resumed = False
+        appliance = Appliance(action, on_off, Limits(**limits), self._act)  # type: ignore[arg-type]
+        self.control = Control(
+            {"pump": appliance},
+            store=self.store,
+            record=self.records.append,
+            nonce=lambda: "n0nce",
+            clock=self.clock,
+            heartbeat=lambda: None,
+        )
+
+    def _act(self, act: Act) -> None:
+        self.acts.append(act)
+        if self.obedient:
+            self.control.acted(Acted(act, self.clock.stamp(), act.value))
+
+    def command(self, command_id: str = "a1", value: Value = True, **fields: object) -> Command:
+        return Command(command_id, "pump", value, self.clock.stamp(), **fields)  # type: ignore[arg-type]
+
+    def send(self, message: Command | Result) -> None:
+        self.control.receive(message, lambda: self.acknowledged.append(message.id))
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the inbox stays empty: what is done in a turn may post to it again."""
+        if not self.resumed:
+            self.resumed = True
+            self.control.resume()
+        for _ in range(4):
+            self.control.stop()
+            while self.control.turn():
+                pass
+
+    @property
+    def results(self) -> list[Result]:
+        return [r for r in self.records if isinstance(r, Result)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "state.db")
+    yield bench
+    bench.store.close()
+
+
+def test_a_command_acts_once_and_is_answered_then_acknowledged(bench: Bench) -> None:
+    bench.send(bench.command())
+    assert [(a.device, a.value, a.cause) for a in bench.acts] == [("pump", True, "a1")]
+    assert [(r.id, r.outcome, r.state) for r in bench.results] == [("a1", Outcome.DONE, True)]
+    assert bench.acknowledged == ["a1"]
+
+
+def test_five_deliveries_of_one_command_act_once(bench: Bench) -> None:
+    """Case 39."""
+    for _ in range(5):
+        bench.send(bench.command(response_topic="reply/x"))
+    assert len(bench.acts) == 1
+    assert [r.outcome for r in bench.results] == [Outcome.DONE] * 5
+    assert bench.acknowledged == ["a1"] * 5
+
+
+def test_a_delivery_while_the_act_runs_is_acknowledged_without_a_second_act(bench: Bench) -> None:
+    bench.obedient = False
+    bench.send(bench.command())
+    bench.send(bench.command())
+    assert len(bench.acts) == 1
+    bench.control.acted(Acted(bench.acts[0], bench.clock.stamp(), True))
+    bench.settle()
+    assert [r.outcome for r in bench.results] == [Outcome.DONE]
+    assert sorted(bench.acknowledged) == ["a1", "a1"]
+
+
+def test_the_intent_is_on_disk_before_the_act(bench: Bench) -> None:
+    bench.obedient = False
+    bench.send(bench.command())
+    assert [i.command.id for i in bench.store.open_intents(bench.clock.stamp())] == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome", "words"),
+    [
+        (Command("x", "nobody", True, FakeClock().stamp()), Outcome.REFUSED, "no such appliance"),
+        (Command("x", "pump", "maybe", FakeClock().stamp()), Outcome.REFUSED, "neither on nor off"),
+        (
+            Command("x", "pump", True, FakeClock().stamp(), expires=1.0),
+            Outcome.EXPIRED,
+            "expired",
+        ),
+    ],
+)
+def test_what_may_not_run_is_answered_with_the_reason(
+    bench: Bench, command: Command, outcome: Outcome, words: str
+) -> None:
+    bench.send(command)
+    assert bench.acts == []
+    assert bench.results[0].outcome is outcome
+    assert words in bench.results[0].reason
+    assert bench.acknowledged == ["x"]
+    assert bench.control.refused == 1
+
+
+def test_what_could_not_be_parsed_is_answered_as_it_was_refused(bench: Bench) -> None:
+    """Case 40: a retained command, for one, never becomes a Command."""
+    refusal = answer(bench.command("r1"), Outcome.REFUSED, bench.clock.stamp(), "retained")
+    bench.send(refusal)
+    assert bench.results == [refusal]
+    assert bench.acts == []
+
+
+def test_a_refused_command_may_be_tried_again_with_the_same_id(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", min_off=60.0)
+    bench.control.acted(Acted(Act("pump", False, "start"), bench.clock.stamp(), False))
+    bench.settle()
+    bench.send(bench.command())
+    bench.clock.advance(61)
+    bench.send(bench.command())
+    assert [r.outcome for r in bench.results] == [Outcome.REFUSED, Outcome.DONE]
+
+
+def test_a_failed_act_is_answered_with_the_drivers_words(bench: Bench) -> None:
+    bench.obedient = False
+    bench.send(bench.command())
+    bench.control.acted(Acted(bench.acts[0], bench.clock.stamp(), None, "no answer at 0x20"))
+    bench.settle()
+    assert (bench.results[0].outcome, bench.results[0].reason) == (
+        Outcome.FAILED,
+        "no answer at 0x20",
+    )
+
+
+def test_the_state_at_start_is_told_once(bench: Bench) -> None:
+    claimed = Acted(Act("pump", False, "start"), bench.clock.stamp(), False)
+    bench.control.acted(claimed)
+    bench.control.acted(claimed)
+    bench.settle()
+    assert bench.records == [State("pump", bench.clock.stamp(), False, "start")]
+    assert bench.store.outputs()["pump"][0] is False
+
+
+def test_max_on_switches_off_by_itself(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", max_on=600.0)
+    bench.send(bench.command())
+    bench.clock.advance(599)
+    bench.settle()
+    assert len(bench.acts) == 1
+    bench.clock.advance(1)
+    bench.control.link_changed(True)
+    bench.settle()
+    assert [(a.value, a.cause) for a in bench.acts] == [(True, "a1"), (False, "max_on")]
+    assert isinstance(bench.records[-1], State)
+
+
+def test_the_link_is_lost_and_the_heater_goes_off_after_the_grace(tmp_path: Path) -> None:
+    """Case 43."""
+    bench = Bench(tmp_path / "state.db", link_loss=False, link_loss_after=300.0)
+    bench.control.link_changed(True)
+    bench.send(bench.command())
+    bench.control.link_changed(False)
+    bench.settle()
+    bench.clock.advance(299)
+    bench.control.link_changed(False)
+    bench.settle()
+    assert len(bench.acts) == 1
+    bench.clock.advance(301)
+    bench.send(bench.command("a2"))
+    assert (False, "link_loss") in [(a.value, a.cause) for a in bench.acts]
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome", "acts"),
+    [(Action.SET, Outcome.DONE, 2), (Action.PULSE, Outcome.INDETERMINATE, 1)],
+)
+def test_after_a_crash_a_set_is_asserted_and_a_pulse_is_not_repeated(
+    tmp_path: Path, action: Action, outcome: Outcome, acts: int
+) -> None:
+    """Cases 41 and 42."""
+    first = Bench(tmp_path / "state.db", action=action)
+    first.obedient = False
+    first.send(first.command())
+    first.store.close()
+    second = Bench(tmp_path / "state.db", action=action)
+    second.clock.advance(5)
+    second.settle()
+    assert len(first.acts) + len(second.acts) == acts
+    assert [(r.id, r.outcome) for r in second.results] == [("a1", outcome)]
+    second.send(second.command())
+    assert len(first.acts) + len(second.acts) == acts
+    assert second.results[-1].outcome is outcome
+    second.store.close()
+
+
+def test_hours_after_a_crash_nothing_is_asserted(tmp_path: Path) -> None:
+    first = Bench(tmp_path / "state.db")
+    first.obedient = False
+    first.send(first.command())
+    second = Bench(tmp_path / "state.db")
+    second.clock.advance(3 * 3600)
+    second.settle()
+    assert second.acts == []
+    assert second.results[0].outcome is Outcome.INDETERMINATE
+
+
+def test_without_a_ledger_nothing_is_switched(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Case 12."""
+
+    def full(*_: object) -> None:
+        raise StateFault("state: database or disk is full")
+
+    monkeypatch.setattr(bench.store, "begin", full)
+    bench.send(bench.command())
+    assert bench.acts == []
+    assert bench.results[0].outcome is Outcome.REFUSED
+    assert "full" in bench.results[0].reason
+    assert "full" in caplog.text
+
+
+def test_a_quoted_nonce_must_be_the_sessions(bench: Bench) -> None:
+    """Case 38."""
+    bench.send(replace(bench.command("stale"), nonce="of yesterday"))
+    bench.send(replace(bench.command("fresh"), nonce="n0nce"))
+    assert [(r.id, r.outcome) for r in bench.results] == [
+        ("stale", Outcome.EXPIRED),
+        ("fresh", Outcome.DONE),
+    ]
