@@ -1,0 +1,161 @@
+"""What a gateway's messages say to a consumer: topic and payload to facts. Pure.
+
+The other end of `gateway.codecs`; docs/messages.md has the contract. Nothing here trusts a payload:
+what cannot be read becomes an `Unreadable`, never an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from gateway.codecs import history
+
+KINDS = ("data", "state", "result")
+"""Leaves under a device that carry numbered entries."""
+NOTICES = ("about", "health", "session")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An entry: it has a number, and has to come exactly once.
+
+    kind: data, state, result, alarm or gap. lane: live or history. device is "" for the gateway's
+    own results and gaps, and the alarm's name for an alarm. fields: the payload.
+    """
+
+    gateway: str
+    device: str
+    kind: str
+    lane: str
+    epoch: int
+    seq: int
+    retained: bool
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """about, health or session."""
+
+    gateway: str
+    topic: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The gateway (device "") or a device is online or not."""
+
+    gateway: str
+    device: str
+    online: bool
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message on a gateway's topic that is none of its own."""
+
+    gateway: str
+    topic: str
+    reason: str
+
+
+Fact: TypeAlias = Numbered | Notice | Status | Unreadable
+
+
+def read(root: str, topic: str, payload: bytes, retained: bool = False) -> list[Fact]:
+    """The facts in a message below root; none for commands, answers to others, foreign topics."""
+    if not topic.startswith(root + "/"):
+        return []
+    gateway, *path = topic[len(root) + 1 :].split("/")
+    try:
+        return _facts(gateway, path, payload, retained)
+    except (ValueError, RecursionError) as error:
+        return [Unreadable(gateway, topic, str(error) or type(error).__name__)]
+
+
+def _facts(gateway: str, path: list[str], payload: bytes, retained: bool) -> list[Fact]:
+    match path:
+        case ["history"]:
+            samples = history.unpack(payload, _loads)
+            return [
+                _numbered(gateway, str(sample.get("device", "")), "data", "history", sample)
+                for sample in samples
+            ]
+        case ["status"]:
+            return [Status(gateway, "", _online(payload), retained)]
+        case [device, "status"]:
+            return [Status(gateway, device, _online(payload), retained)]
+        case [leaf] if leaf in NOTICES:
+            return [Notice(gateway, leaf, _mapping(payload))]
+        case [("gap" | "result") as kind]:
+            return [_numbered(gateway, "", kind, "live", _mapping(payload), retained)]
+        case ["alarm", name]:
+            return [_numbered(gateway, name, "alarm", "live", _mapping(payload), retained)]
+        case [device, kind] if kind in KINDS:
+            return [_numbered(gateway, device, kind, "live", _mapping(payload), retained)]
+    return []
+
+
+def _numbered(
+    gateway: str,
+    device: str,
+    kind: str,
+    lane: str,
+    fields: Mapping[str, Any],
+    retained: bool = False,
+) -> Numbered:
+    return Numbered(
+        gateway,
+        device,
+        kind,
+        lane,
+        _count(fields, "epoch"),
+        _count(fields, "seq"),
+        retained,
+        fields,
+    )
+
+
+def _count(fields: Mapping[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f'"{name}" is missing or no number')
+    return value
+
+
+def _online(payload: bytes) -> bool:
+    if payload not in (b"online", b"offline"):
+        raise ValueError("a status is online or offline")
+    return payload == b"online"
+
+
+def _mapping(payload: bytes) -> Mapping[str, Any]:
+    content = _loads(payload)
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    return content
+
+
+def _loads(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except UnicodeDecodeError:
+        raise ValueError("not JSON in UTF-8") from None
+
+
+def moment(fields: Mapping[str, Any], name: str = "time") -> float | None:
+    """A payload's time as wall seconds; None without one."""
+    text = fields.get(name)
+    if not isinstance(text, str):
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return when.timestamp() if when.tzinfo else None

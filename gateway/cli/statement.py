@@ -1,0 +1,54 @@
+"""How an account stands: the values that `tidegate audit` and the demo print. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Numbers first to last of an epoch that nothing explains."""
+
+    epoch: int
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One gateway's account. Counts are of entries numbered since the account began.
+
+    earlier: entries that came but were numbered before. pending: not here, perhaps still to come.
+    explained: entries that will not come, by the reason that the gateway gave.
+    disordered: entries that came after a later one of the same device and lane, first deliveries
+    only. recorded: the gateway's own count, from health; None before the first.
+    """
+
+    gateway: str
+    online: bool | None
+    epoch: int | None
+    last_seq: int
+    received: int
+    earlier: int
+    history: int
+    duplicates: int
+    disordered: int
+    pending: int
+    explained: Mapping[str, int]
+    missing: tuple[Missing, ...]
+    kept: int | None
+    blind: int
+
+    @property
+    def lost(self) -> int:
+        return sum(span.count for span in self.missing)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is on its way any more, as far as can be known."""
+        return self.epoch is not None and not self.pending and not self.kept
