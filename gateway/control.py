@@ -272,7 +272,7 @@ class Control:
             if appliance is not None and appliances.may_resume(
                 command, intent.deadline, appliance.action, self._clock.stamp()
             ):
-                self._act(command, appliance, _nothing)
+                self._act(command, appliance)
                 continue
             reason = "the gateway stopped while it was carried out; it is not repeated"
             self._end(answer(command, Outcome.INDETERMINATE, self._clock.stamp(), reason))
@@ -297,7 +297,3 @@ class Control:
         now = self._clock.monotonic()
         dues = [max(o.due, self._known[o.device].not_before) - now for o in self._coming()]
         return max(0.0, min([IDLE, *dues]))
-
-
-def _nothing() -> None:
-    """There is no message to acknowledge: it was one of an earlier connection."""

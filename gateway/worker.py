@@ -1,15 +1,13 @@
 """One thread a bus: the only place where a device is called.
 
-The worker waits in one place: an act was ordered, bytes wait on a port, a step's wait is over, or a
-look is due. A device that fails waits longer and longer and never delays the others; an error that
-is no DriverError is a bug, and ends the thread and with it the process.
+The worker waits in one place: for an act, bytes on a port, the end of a step's wait, or a look that
+is due. A device that fails waits longer and longer and never delays the others. An error that is no
+DriverError is a bug, and ends the thread and with it the process.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import select
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -22,15 +20,13 @@ from gateway.attached import Attached
 from gateway.clock import Clock
 from gateway.model import Act, Acted, Reading, Sample, Value
 from gateway.schedule import Schedule
+from gateway.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
 IDLE = 5.0
 """Seconds between two turns without work, so that the heartbeat shows."""
-POLL_STREAM = 0.2
-"""Seconds between two looks at a port that has no descriptor to wait on."""
-SHORTEST = 0.01
-"""Seconds between two looks at least."""
+SHORTEST = 0.01  # seconds between two looks
 SAVE_TOTALS = 60.0
 """Seconds between two savings of a counter's total: the card's wear against what a crash loses."""
 
@@ -76,23 +72,27 @@ class Worker:
         self._jobs: list[_Job] = []
         self._orders: deque[Act] = deque()
         self._changed: deque[str] = deque()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._wake, select.POLLIN)
-        self._ports: dict[int, Attached] = {}
-        self._polled: list[Attached] = []
+        self._waiting = Waiting()
         self._stopping = False
 
     def order(self, act: Act) -> None:
         self._orders.append(act)
-        os.eventfd_write(self._wake, 1)
+        self._waiting.wake()
 
     def stop(self) -> None:
-        """Ends `run`: outputs go to their stop states, devices are closed, totals saved."""
+        """Ends `run`, and closes what is on the bus."""
         self._stopping = True
-        os.eventfd_write(self._wake, 1)
+        self._waiting.wake()
 
     def run(self) -> None:
+        self.begin()
+        while not self._stopping:
+            self._heartbeat()
+            self.turn(self._patience())
+        self.close()
+
+    def begin(self) -> None:
+        """Every device is due at once; it is started by its first look."""
         now = self._clock.monotonic()
         for attached in self.devices.values():
             stream = isinstance(attached.device, Stream)
@@ -101,39 +101,33 @@ class Worker:
             attached.heard = attached.saved = now
             if isinstance(attached.device, Watched):
                 attached.device.watch(partial(self._notice, attached.name))
-        while not self._stopping:
-            self._heartbeat()
-            ready = self._wait()
+
+    def turn(self, patience: float) -> None:
+        """Waits up to patience seconds in the one place, then does what there is to do."""
+        ready = self._waiting.wait(patience)
+        while self._changed:
+            self._schedule.hasten(self._changed.popleft(), self._clock.monotonic())
+        self._take_orders()
+        for attached in ready:
+            self._listen(attached)
+        self._go_on()
+        self._take_orders()
+        for name in self._schedule.due(self._clock.monotonic()):
+            self._begin_look(self.devices[name])
             self._take_orders()
-            for attached in ready:
-                self._listen(attached)
-            self._go_on()
-            self._take_orders()
-            for name in self._schedule.due(self._clock.monotonic()):
-                self._begin_look(self.devices[name])
-                self._take_orders()
-        self._close()
 
     def _notice(self, name: str) -> None:
         self._changed.append(name)
-        os.eventfd_write(self._wake, 1)
+        self._waiting.wake()
 
-    def _wait(self) -> list[Attached]:
-        """The one place. Gives the streams that have, or may have, something to say."""
+    def _patience(self) -> float:
+        """Seconds until something is due."""
         now = self._clock.monotonic()
         waits = [IDLE, *(job.due - now for job in self._jobs)]
         following = self._schedule.next()
         if following is not None:
             waits.append(following - now)
-        if self._polled:
-            waits.append(POLL_STREAM)
-        ready = [fd for fd, _ in self._poll.poll(max(0.0, min(waits)) * 1000)]
-        if self._wake in ready:
-            os.eventfd_read(self._wake)
-            ready.remove(self._wake)
-        while self._changed:
-            self._schedule.hasten(self._changed.popleft(), self._clock.monotonic())
-        return [self._ports[fd] for fd in ready] + list(self._polled)
+        return max(0.0, min(waits))
 
     def _take_orders(self) -> None:
         """Acts come before the next look; one at a time on a device, in their order."""
@@ -180,7 +174,7 @@ class Worker:
         attached, device = job.attached, job.attached.device
         self._schedule.succeeded(attached.name, self._clock.monotonic())
         if isinstance(device, Stream):
-            self._attend(attached, device)
+            self._waiting.attend(attached, device)
             return
         self._online(attached)
         if job.act is not None:
@@ -197,7 +191,7 @@ class Worker:
         """The device is started anew before the next try, so a chip that lost power recovers."""
         attached.failures += 1
         attached.started = False
-        self._neglect(attached)
+        self._waiting.neglect(attached)
         now = self._clock.monotonic()
         if act is not None:
             self._acted(Acted(act, self._clock.stamp(), None, str(error)))
@@ -205,15 +199,17 @@ class Worker:
             return
         wait = self._schedule.failed(attached.name, now)
         in_a_row = self._schedule.failures(attached.name)
-        if attached.online is None or (attached.online and in_a_row > 1):
+        # One bad transfer is no outage; a stream's silence was tolerated for long enough already.
+        lasting = in_a_row > 1 or isinstance(attached.device, Stream)
+        if attached.online is None or (attached.online and lasting):
             attached.online = False
             log.warning("%s is offline: %s; next try in %.0f s", attached.name, error, wait)
             self._status(attached.name, False, str(error))
 
     def _online(self, attached: Attached) -> None:
-        if attached.online is not True:
-            if attached.online is False:
-                log.warning("%s is online again", attached.name)
+        if attached.online is False:
+            log.warning("%s is online again", attached.name)
+        if not attached.online:
             attached.online = True
             self._status(attached.name, True, "")
 
@@ -225,22 +221,6 @@ class Worker:
         attached.claimed = True
         attached.state = state
         self._acted(Acted(Act(attached.name, state, cause), self._clock.stamp(), state))
-
-    def _attend(self, attached: Attached, device: Stream) -> None:
-        """From its start on, a stream's port is one of the things the worker waits for."""
-        descriptor = device.fileno()
-        if descriptor is None:
-            if attached not in self._polled:
-                self._polled.append(attached)
-        elif descriptor not in self._ports:
-            self._ports[descriptor] = attached
-            self._poll.register(descriptor, select.POLLIN)
-
-    def _neglect(self, attached: Attached) -> None:
-        self._polled = [other for other in self._polled if other is not attached]
-        for descriptor in [fd for fd, other in self._ports.items() if other is attached]:
-            del self._ports[descriptor]
-            self._poll.unregister(descriptor)
 
     def _listen(self, attached: Attached) -> None:
         device = attached.device
@@ -277,7 +257,8 @@ class Worker:
         for channel, total in attached.totals.items():
             self._save_total(attached.name, channel, total.value)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Outputs to their stop states, devices closed, totals saved."""
         for attached in self.devices.values():
             try:
                 if isinstance(attached.device, Actuator) and attached.stop is not None:
