@@ -57,12 +57,15 @@ class Reading:
 
     value is None only with quality BAD: the device answered, but not with a number.
     code is the protocol's own identity of the value, such as the OBIS code `1-0:1.8.0*255`.
+    quantity is given where the driver's `channels` cannot list the channel beforehand (a meter's
+    own register), so that the value keeps its unit.
     """
 
     channel: str
     value: Value | None
     quality: Quality = Quality.GOOD
     code: str = ""
+    quantity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
