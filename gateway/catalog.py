@@ -1,8 +1,9 @@
 """Driver name -> driver.
 
-A driver is a module `drivers/FOLDER/NAME.py` with the constant `DRIVER`, its one driver class; its
-name is the module's. A driver of another distribution is an entry point of the group
-`tidegate.drivers` that leads to such a class. A name in the folders wins.
+A driver is a module `drivers/FOLDER/NAME.py` with the constant `DRIVER`, its one driver class. Its
+name is the module's, its description the first line of the module. A driver of another
+distribution is an entry point of the group `tidegate.drivers` that leads to such a class. A name
+in the folders wins.
 
 What a driver needs is read from its constructor: the type of the first argument is its bus, the
 keyword arguments are its options. Nothing registers itself; only a driver that is asked for is
@@ -122,6 +123,11 @@ def everything() -> Iterator[tuple[str, Driver | DriverUnusable]]:
             yield entry_point.name, driver
 
 
+def has_chip(name: str) -> bool:
+    """Whether a bus of kind simulated-i2c can have such a chip."""
+    return importlib.util.find_spec(f"drivers.simulated.{name}") is not None
+
+
 def _or_reason(load: Callable[..., Driver | None], *args: Any) -> Driver | DriverUnusable | None:
     try:
         return load(*args)
@@ -147,7 +153,7 @@ def _from_module(name: str, folder: str) -> Driver | None:
     except ImportError as error:
         raise DriverUnusable(name, str(error), _advice(error)) from error
     factory = getattr(module, "DRIVER", None)
-    return None if factory is None else _describe(name, factory, folder)
+    return None if factory is None else describe(name, factory, folder)
 
 
 def _from_entry_point(entry_point: Any) -> Driver:
@@ -155,7 +161,7 @@ def _from_entry_point(entry_point: Any) -> Driver:
         factory = entry_point.load()
     except (ImportError, AttributeError) as error:
         raise DriverUnusable(entry_point.name, str(error), _advice(error)) from error
-    return _describe(entry_point.name, factory, "")
+    return describe(entry_point.name, factory, "")
 
 
 def _entry_points() -> list[Any]:
@@ -165,7 +171,8 @@ def _entry_points() -> list[Any]:
     return sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
 
 
-def _describe(name: str, factory: type, folder: str) -> Driver:
+def describe(name: str, factory: type, folder: str) -> Driver:
+    """What a driver class says of itself. DriverUnusable where it does not keep the contract."""
     try:
         bus, options = arguments_of(factory)
     except NameError as error:
@@ -173,7 +180,8 @@ def _describe(name: str, factory: type, folder: str) -> Driver:
             name, f"its constructor's types cannot be read: {error}", "a mistake in the driver"
         ) from error
     kinds = _bus_kinds(name, bus, folder)
-    summary = (factory.__doc__ or "").strip().split("\n", 1)[0]
+    text = sys.modules[factory.__module__].__doc__ or factory.__doc__ or ""
+    summary = text.strip().split("\n", 1)[0].removesuffix(".")
     return Driver(name, summary, factory, kinds, bus is not None, options, factory.__module__)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-from gateway.catalog import Driver
+from gateway.catalog import Driver, has_chip
 from gateway.config_devices import Configured
 from gateway.config_report import Place, nearest
 from gateway.settings import (
@@ -22,7 +22,7 @@ RESERVED = frozenset(
 """Topic levels beside the devices: a device of this name would speak in the gateway's place."""
 
 _PIN_CONTROLLER = re.compile(r"(lgpio|mock|/dev/gpiochip\d+)?")
-_CHIP = re.compile(r"[a-z][a-z0-9_]*@0x[0-9a-f]{2}")
+_CHIP = re.compile(r"([a-z][a-z0-9_]*)@0x[0-9a-f]{2}")
 _NAME_RULE = "small letters, digits, - and _, beginning with a letter or digit, at most 63"
 
 
@@ -53,8 +53,11 @@ def _check_bus(bus: BusSettings, place: Place) -> None:
     if bus.chips and bus.kind != "simulated-i2c":
         place.at("chips").error("only a bus of kind simulated-i2c has chips")
     for index, chip in enumerate(bus.chips):
-        if not _CHIP.fullmatch(chip):
+        match = _CHIP.fullmatch(chip)
+        if match is None:
             place.at("chips", index).error("must be CHIP@ADDRESS, as bme280@0x76")
+        elif not has_chip(match.group(1)):
+            place.at("chips", index).error(f"there is no simulated chip {match.group(1)}")
     if bus.pulses and (bus.kind, bus.device) != ("gpio", "mock"):
         place.at("pulses").error('only a bus of kind gpio with device = "mock" makes pulses')
     for pin in bus.pulses:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from drivers.base import Option
@@ -41,11 +42,11 @@ def fields_of(cls: type) -> dict[str, Setting]:
     return found
 
 
-def arguments_of(cls: type) -> tuple[Any | None, dict[str, Setting]]:
-    """A driver constructor's first positional type (its bus; None if it has none), and options."""
+def arguments_of(cls: Callable[..., Any]) -> tuple[Any | None, dict[str, Setting]]:
+    """The type of a constructor's positional argument (a driver's bus; None), and its keywords."""
     signature = inspect.signature(cls)
-    init = cls.__init__  # type: ignore[misc]  # of the class itself, whatever subclasses do
-    hints = get_type_hints(init, include_extras=True)
+    described: Any = cls.__init__ if isinstance(cls, type) else cls  # type: ignore[misc]
+    hints = get_type_hints(described, include_extras=True)
     bus = None
     options: dict[str, Setting] = {}
     for parameter in signature.parameters.values():

@@ -12,17 +12,17 @@ _NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 _PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 
 
-def describe(kind: Any, note: Option) -> str:
+def describe(kind: Any, note: Option, as_hex: bool = False) -> str:
     """The values that there are, in words: `a duration (10, "10s", "5min")`."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return " or ".join(describe(a, note) for a in args if a is not type(None))
+        return " or ".join(describe(a, note, as_hex) for a in args if a is not type(None))
     if origin is Literal:
-        return listed(args)
+        return listed(args, as_hex)
     if origin is tuple:
         return f"a list of {_PLURALS[args[0]]}" if args[0] in _PLURALS else "a list"
     if note.choices:
-        return listed(note.choices)
+        return listed(note.choices, as_hex)
     if kind in (int, float) and note.unit == "s":
         return 'a duration (10, "10s", "5min")'
     if kind in (int, float) and note.unit == "B":
