@@ -1,0 +1,85 @@
+"""Hardware pages: one form, configs that load, examples that match the driver, pictures in step."""
+
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from gateway import catalog, config
+
+ROOT = Path(__file__).parents[2]
+HARDWARE = ROOT / "hardware"
+FOLDERS = ("i2c", "gpio", "host", "onewire", "spi", "iio")
+UPSTREAM = '[gateway]\nid = "docs"\n[upstream]\nurl = "mqtt://127.0.0.1"\n'
+WIRED = (
+    "Pins", "Voltage and pull-ups", "Address", "Set up", "Config", "What it publishes", "Quirks",
+    "Data sheet",
+)  # fmt: skip
+UNWIRED = ("Config", "What it publishes", "Quirks", "Data sheet")
+
+
+def drivers() -> Iterator[str]:
+    for folder in FOLDERS:
+        for module in sorted((ROOT / "drivers" / folder).glob("*.py")):
+            if re.search(r"^DRIVER = ", module.read_text(encoding="utf-8"), re.MULTILINE):
+                yield module.stem
+
+
+DRIVERS = list(drivers())
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_each_driver_has_a_page_in_the_one_form(name: str) -> None:
+    page = (HARDWARE / f"{name}.md").read_text(encoding="utf-8")
+    sections = tuple(re.findall(r"^## (.*)$", page, re.MULTILINE))
+    assert sections == (WIRED if "## Pins" in page else UNWIRED)
+    assert f"`{name}`" in page
+    assert ("## Pins" in page) == (f"![Wiring](wiring/{name}.svg)" in page)
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_the_config_of_a_page_loads_and_uses_its_driver(name: str) -> None:
+    page = (HARDWARE / f"{name}.md").read_text(encoding="utf-8")
+    (block,) = blocks(page, "toml")
+    settings = config.parse(UPSTREAM + block, f"{name}.md").settings
+    assert name in {device.driver for device in settings.device}
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_the_example_has_the_channels_of_the_driver(name: str) -> None:
+    page = (HARDWARE / f"{name}.md").read_text(encoding="utf-8")
+    settings = config.parse(UPSTREAM + blocks(page, "toml")[0], name).settings
+    device = next(device for device in settings.device if device.driver == name)
+    found = catalog.find(name)
+    example = json.loads(blocks(page, "json")[0])
+    if found.is_actuator:
+        assert isinstance(example, bool | int | float)
+    else:
+        channels = {channel.name for channel in found.create(None, device.options).channels}
+        assert set(example) - {"epoch", "seq", "time"} == channels
+
+
+def draw() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("draw", HARDWARE / "draw.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["draw"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_are_drawn_from_the_pages() -> None:
+    stale = [
+        path.name
+        for path, picture in draw().pictures()
+        if not path.exists() or path.read_text(encoding="utf-8") != picture
+    ]
+    assert not stale, "python hardware/draw.py"
