@@ -59,9 +59,9 @@ class _Scanner:
         keys = self._keys()
         self._at += brackets
         if brackets == 1:
-            path = self._resolve(keys)
+            path = self._resolve(keys, here)
         else:
-            array = (*self._resolve(keys[:-1]), keys[-1])
+            array = (*self._resolve(keys[:-1], here), keys[-1])
             self._found.setdefault(array, here)
             index = self._lengths.get(array, 0)
             self._lengths[array] = index + 1
@@ -69,11 +69,12 @@ class _Scanner:
         self._found.setdefault(path, here)
         return path
 
-    def _resolve(self, keys: list[str]) -> Path:
+    def _resolve(self, keys: list[str], here: Position) -> Path:
         """A header that goes through an array of tables means its last element."""
         path: Path = ()
         for key in keys:
             path = (*path, key)
+            self._found.setdefault(path, here)
             if path in self._lengths:
                 path = (*path, self._lengths[path] - 1)
         return path

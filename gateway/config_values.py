@@ -146,7 +146,7 @@ def _scalar(value: Any, kind: Any, note: Option, place: Place) -> Any:
     elif kind is int and type(value) is float and note.unit in ("s", "B") and value.is_integer():
         value = int(value)
     if kind is not Any and type(value) is not kind:
-        return _wrong(place, describe(kind, note), value)
+        return _wrong(place, describe(kind, note), written)
     if note.choices:
         return _choice(value, note.choices, note, place)
     return _in_range(value, written, note, place)
