@@ -54,6 +54,16 @@ class _Link:
     up: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Total:
+    device: str
+    channel: str
+    total: float
+
+
+_Event = _Received | Acted | _Link | _Total
+
+
 class Control:
     """Start it with `run` on a thread of its own. Everything else may be called from any thread.
 
@@ -77,7 +87,7 @@ class Control:
         self._nonce = nonce
         self._clock = clock
         self._heartbeat = heartbeat
-        self._inbox: queue.SimpleQueue[_Received | Acted | _Link | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._known = {name: Known() for name in appliances}
         self._link_lost: float | None = clock.monotonic()
         self._locked = False
@@ -92,6 +102,10 @@ class Control:
 
     def link_changed(self, up: bool) -> None:
         self._inbox.put(_Link(up))
+
+    def keep_total(self, device: str, channel: str, total: float) -> None:
+        """A counter's total, to be on disk soon; the worker must not wait for the card."""
+        self._inbox.put(_Total(device, channel, total))
 
     def stop(self) -> None:
         """Ends `run` after what is already in the inbox."""
@@ -115,7 +129,7 @@ class Control:
         self._enforce()
         return True
 
-    def _handle(self, event: _Received | Acted | _Link) -> None:
+    def _handle(self, event: _Event) -> None:
         match event:
             case _Received(Command() as command, acknowledge):
                 self._consider(command, acknowledge)
@@ -125,6 +139,9 @@ class Control:
                 self._settle(event)
             case _Link(up):
                 self._link_lost = None if up else self._clock.monotonic()
+            case _Total(device, channel, total):
+                what = f"total of {device}"
+                self._commit(what, lambda: self._store.remember_total(device, channel, total))
 
     def _consider(self, command: Command, acknowledge: Callable[[], None]) -> None:
         appliance = self._appliances.get(command.device)
@@ -192,7 +209,12 @@ class Control:
             return
         self._act(command, appliance, acknowledge)
 
-    def _act(self, command: Command, appliance: Appliance, acknowledge: Callable[[], None]) -> None:
+    def _act(
+        self,
+        command: Command,
+        appliance: Appliance,
+        acknowledge: Callable[[], None] = lambda: None,
+    ) -> None:
         known = self._known[command.device]
         known.running[command.id] = acknowledge
         known.output = replace(known.output, wanted=command.value)

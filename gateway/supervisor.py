@@ -26,12 +26,13 @@ STOP_BUDGET = 4.5
 
 
 class Heartbeats:
-    """When each part last made progress. Safe from any thread: one store of a float each."""
+    """When each part last made progress. `beat` is for any thread: it stores one float."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._last: dict[str, float] = {}
         self._limits: dict[str, float] = {}
+        self._busy: dict[str, Callable[[], float | None]] = {}
 
     def register(self, name: str, limit: float) -> Callable[[], None]:
         """limit: seconds without progress after which the part counts as stuck. Gives its beat."""
@@ -43,12 +44,22 @@ class Heartbeats:
 
         return beat
 
+    def watch(self, name: str, limit: float, busy_since: Callable[[], float | None]) -> None:
+        """For a part that says since when it has been at one piece of work, None while it waits."""
+        self._limits[name] = limit
+        self._busy[name] = busy_since
+
     def stuck(self) -> list[str]:
         """The parts without progress, with for how long, in words."""
         now = self._now()
+        since = dict(self._last)
+        for name, busy_since in self._busy.items():
+            began = busy_since()
+            if began is not None:
+                since[name] = began
         return [
             f"{name} for {now - last:.0f} s"
-            for name, last in self._last.items()
+            for name, last in since.items()
             if now - last > self._limits[name]
         ]
 
@@ -146,14 +157,13 @@ class Supervisor:
             service.notify("WATCHDOG=1")
 
     def _stop(self, started: list[Part]) -> None:
-        """In order, within the budget. What hangs is left behind: its thread is a daemon."""
+        """In order, within the budget. The guard stays: a thread that hangs delays the exit too."""
         end = time.monotonic() + STOP_BUDGET
         guard = threading.Timer(STOP_BUDGET + 0.3, _give_up)
         guard.daemon = True
         guard.start()
         for part in reversed(started):
             part.stop(max(0.2, (end - time.monotonic()) / 2))
-        guard.cancel()
 
 
 def _give_up() -> None:

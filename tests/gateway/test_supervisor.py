@@ -132,6 +132,17 @@ def test_a_stuck_part_is_named() -> None:
     assert hearts.stuck() == ["link for 11 s"]
 
 
+def test_a_part_at_one_piece_of_work_for_too_long_is_stuck() -> None:
+    busy: list[float | None] = [None]
+    hearts = Heartbeats(lambda: 100.0)
+    hearts.watch("outbox", 30.0, lambda: busy[0])
+    assert hearts.stuck() == []
+    busy[0] = 71.0
+    assert hearts.stuck() == []
+    busy[0] = 60.0
+    assert hearts.stuck() == ["outbox for 40 s"]
+
+
 def test_systemd_that_is_gone_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
