@@ -83,6 +83,7 @@ class Command:
     id: the sender's, or one made here where it gave none. expires: wall seconds, None if unsaid.
     received: when the broker handed it over. source: "mqtt", "rule NAME", "local".
     response_topic and correlation: MQTT 5 request and response, empty where not used.
+    uncertain: delivered again without an id of its own, so that it may have run before.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Command:
     source: str = "mqtt"
     response_topic: str = ""
     correlation: bytes = b""
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

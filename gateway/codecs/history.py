@@ -1,0 +1,123 @@
+"""The backlog: many samples in one compressed message, by columns.
+
+The payload is zlib (RFC 1950) of a mapping in the dialect's own format:
+
+    {"history": 1, "series": [{"device": "boiler", "epoch": 7, "seq": [12345, 1, 1],
+      "time": [1795442400123, 1000, 1000], "values": {"temperature": [21.4, 21.5, 21.4]}}]}
+
+A series holds samples of one device and epoch with the same channels. `seq` and `time`
+(milliseconds since 1970) are the first value and then the differences. Qualities that are not good
+stand in `<channel>_quality` columns; `clock` is there when the stamps are not synchronised.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from gateway.codecs.values import Fields, utc
+from gateway.model import Entry, Quality, Sample
+
+VERSION = 1
+LEVEL = 6
+MAX_UNPACKED = 16 << 20
+"""A message that unpacks to more is not read: no gateway of ours makes one."""
+
+
+def pack(entries: Sequence[Entry], dumps: Callable[[Mapping[str, Any]], bytes]) -> bytes:
+    """Samples to one payload. ValueError for an entry that is no Sample."""
+    groups: dict[tuple[object, ...], list[Entry]] = {}
+    for entry in entries:
+        sample = entry.recorded
+        if not isinstance(sample, Sample):
+            raise ValueError(f"history holds samples, {type(sample).__name__} goes by itself")
+        shape = (
+            sample.device,
+            entry.key.epoch,
+            sample.stamp.synchronised,
+            *[reading.channel for reading in sample.readings],
+        )
+        groups.setdefault(shape, []).append(entry)
+    series = [_series(group) for group in groups.values()]
+    return zlib.compress(dumps({"history": VERSION, "series": series}), LEVEL)
+
+
+def _series(entries: list[Entry]) -> Fields:
+    samples = [entry.recorded for entry in entries if isinstance(entry.recorded, Sample)]
+    first = samples[0]
+    fields: Fields = {
+        "device": first.device,
+        "epoch": entries[0].key.epoch,
+        "seq": _differences([entry.key.seq for entry in entries]),
+        "time": _differences([round(sample.stamp.wall * 1000) for sample in samples]),
+    }
+    if not first.stamp.synchronised:
+        fields["clock"] = "unsynchronised"
+    fields["values"] = columns = {}
+    for index, head in enumerate(first.readings):
+        column = [sample.readings[index] for sample in samples]
+        columns[head.channel] = [reading.value for reading in column]
+        if any(reading.quality is not Quality.GOOD for reading in column):
+            columns[head.channel + "_quality"] = [reading.quality.value for reading in column]
+    return fields
+
+
+def _differences(values: list[int]) -> list[int]:
+    return values[:1] + [b - a for a, b in pairwise(values)]
+
+
+def unpack(payload: bytes, loads: Callable[[bytes], Any] = json.loads) -> list[Fields]:
+    """The samples of a history message, each as its live payload and `device`; by epoch and seq.
+
+    ValueError says what is wrong with the payload.
+    """
+    content = loads(_inflate(payload))
+    if not isinstance(content, dict) or content.get("history") != VERSION:
+        raise ValueError(f"not a history message of version {VERSION}")
+    try:
+        samples = [fields for series in content["series"] for fields in _samples(series)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a history message with a malformed series: {error!r}") from error
+    return sorted(samples, key=lambda fields: (fields["epoch"], fields["seq"]))
+
+
+def _inflate(payload: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(payload, MAX_UNPACKED)
+    except zlib.error as error:
+        raise ValueError(f"not zlib data: {error}") from error
+    if not inflater.eof:
+        raise ValueError(f"cut short, or longer than {MAX_UNPACKED} bytes unpacked")
+    return data
+
+
+def _samples(series: Mapping[str, Any]) -> Iterator[Fields]:
+    columns: Mapping[str, list[Any]] = series["values"]
+    numbers, times = _sums(series["seq"]), _sums(series["time"])
+    if any(len(column) != len(numbers) for column in [times, *columns.values()]):
+        raise ValueError("a history message with columns of different lengths")
+    for index, (seq, millis) in enumerate(zip(numbers, times, strict=True)):
+        fields = {
+            "device": series["device"],
+            "epoch": series["epoch"],
+            "seq": seq,
+            "time": utc(millis / 1000),
+        }
+        if "clock" in series:
+            fields["clock"] = series["clock"]
+        for name, column in columns.items():
+            if not (name.endswith("_quality") and column[index] == Quality.GOOD.value):
+                fields[name] = column[index]
+        yield fields
+
+
+def _sums(differences: list[int]) -> list[int]:
+    total, sums = 0, []
+    for difference in differences:
+        total += difference
+        sums.append(total)
+    return sums

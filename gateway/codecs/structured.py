@@ -1,0 +1,145 @@
+"""The dialects with named fields: design.md's payloads, in any format that can write a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.codecs import commands, history, values
+from gateway.codecs.base import About, Health, Inbound, Publication, Session
+from gateway.codecs.topics import Topics
+from gateway.model import Alarm, Command, Entry, Gap, Recorded, Result, Sample, Stamp, State
+
+RESPONSE_LIFETIME = 3600.0
+"""Seconds for which the broker keeps an answer for a requester that is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How mappings become bytes. loads reads commands; content_type is the MQTT 5 property."""
+
+    name: str
+    dumps: Callable[[Mapping[str, Any]], bytes]
+    loads: Callable[[bytes], Any]
+    content_type: str
+
+
+class StructuredDialect:
+    """qos: of a device's data; devices that are not in it have 1.
+
+    restamp: puts a stamp's wall time right where the clock was set after it was taken.
+    """
+
+    def __init__(
+        self,
+        form: Format,
+        *,
+        root: str,
+        gateway: str,
+        qos: Mapping[str, int],
+        restamp: Callable[[Stamp], Stamp],
+    ) -> None:
+        self.name = form.name
+        self._form = form
+        self._topics = Topics(root, gateway)
+        self._qos = qos
+        self._restamp = restamp
+        self._data_topics: dict[str, str] = {}
+
+    def live(self, entry: Entry) -> list[Publication]:
+        entry = self._corrected(entry)
+        body = entry.recorded
+        payload = self._form.dumps(values.recorded(entry))
+        if isinstance(body, Sample):
+            return [Publication(self._data(body.device), payload, self._qos.get(body.device, 1))]
+        if isinstance(body, Result):
+            return self._answers(entry, body, payload)
+        topic, retain = self._topic_of(body)
+        return [Publication(topic, payload, retain=retain)]
+
+    def _corrected(self, entry: Entry) -> Entry:
+        stamp = self._restamp(entry.recorded.stamp)
+        if stamp is entry.recorded.stamp:
+            return entry
+        return replace(entry, recorded=replace(entry.recorded, stamp=stamp))
+
+    def _data(self, device: str) -> str:
+        topic = self._data_topics.get(device)
+        if topic is None:
+            topic = self._data_topics[device] = self._topics.device(device, "data")
+        return topic
+
+    def _topic_of(self, body: Recorded) -> tuple[str, bool]:
+        if isinstance(body, State):
+            return self._topics.device(body.device, "state"), True
+        if isinstance(body, Alarm):
+            return self._topics.alarm(body.name), True
+        assert isinstance(body, Gap)
+        return self._topics.own("gap"), False
+
+    def _answers(self, entry: Entry, answer: Result, payload: bytes) -> list[Publication]:
+        """The state first, so that whoever waits for the result finds the state there."""
+        messages = []
+        if answer.state is not None and answer.device:
+            fields = values.recorded(entry)
+            state: values.Fields = {
+                k: fields[k] for k in ("epoch", "seq", "time", "clock") if k in fields
+            }
+            state |= {"value": answer.state, "cause": answer.id}
+            topic = self._topics.device(answer.device, "state")
+            messages.append(Publication(topic, self._form.dumps(state), retain=True))
+        messages.append(Publication(self._topics.result(answer.device), payload))
+        if answer.response_topic:
+            messages.append(
+                Publication(
+                    answer.response_topic,
+                    payload,
+                    expires=answer.stamp.wall + RESPONSE_LIFETIME,
+                    correlation=answer.correlation,
+                )
+            )
+        return messages
+
+    def history(self, entries: Sequence[Entry]) -> list[Publication]:
+        if not entries:
+            return []
+        corrected = [self._corrected(entry) for entry in entries]
+        payload = history.pack(corrected, self._form.dumps)
+        content = f"{self._form.content_type}+zlib"
+        return [Publication(self._topics.own("history"), payload, content_type=content)]
+
+    def status(self, online: bool, reason: str = "") -> Publication:
+        return self._status(self._topics.own("status"), online, reason)
+
+    def device_status(self, device: str, online: bool, reason: str = "") -> Publication:
+        return self._status(self._topics.device(device, "status"), online, reason)
+
+    def _status(self, topic: str, online: bool, reason: str) -> Publication:
+        user = (("reason", reason),) if reason else ()
+        return Publication(topic, b"online" if online else b"offline", retain=True, user=user)
+
+    def session(self, session: Session) -> Publication:
+        return self._notice("session", values.session(session))
+
+    def about(self, about: About) -> Publication:
+        return self._notice("about", values.about(about))
+
+    def _notice(self, leaf: str, fields: values.Fields) -> Publication:
+        return Publication(self._topics.own(leaf), self._form.dumps(fields), retain=True)
+
+    def health(self, health: Health) -> Publication:
+        return Publication(
+            self._topics.own("health"), self._form.dumps(values.health(health)), qos=0
+        )
+
+    def filters(self) -> list[tuple[str, int]]:
+        # QoS 1 even for senders that publish at 2: a message in mid-handshake does not survive a
+        # lost connection in paho, and the command's id already makes it run once.
+        return [(self._topics.device("+", "set"), 1), (self._topics.own("command"), 1)]
+
+    def command(self, inbound: Inbound) -> Command | Result:
+        device = self._topics.commanded(inbound.topic)
+        if device is None:
+            return commands.refused("", inbound, "this topic takes no commands")
+        return commands.parse(device, inbound, self._form.loads)

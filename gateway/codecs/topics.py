@@ -1,0 +1,44 @@
+"""The topic tree. Root and gateway come from the configuration, the rest is fixed here.
+
+ROOT/GATEWAY/status session about health history gap command result
+ROOT/GATEWAY/alarm/NAME
+ROOT/GATEWAY/DEVICE/data status set state result
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RESERVED = ("alarm",)
+"""Device names that would collide with a topic of the gateway's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    root: str
+    gateway: str
+
+    def own(self, leaf: str) -> str:
+        """`status`, `session`, `about`, `health`, `history`, `gap`, `command`, `result`."""
+        return f"{self.root}/{self.gateway}/{leaf}"
+
+    def device(self, device: str, leaf: str) -> str:
+        """`data`, `status`, `set`, `state`, `result` of a device."""
+        return f"{self.root}/{self.gateway}/{device}/{leaf}"
+
+    def alarm(self, name: str) -> str:
+        return f"{self.root}/{self.gateway}/alarm/{name}"
+
+    def result(self, device: str) -> str:
+        """Where answers go; device "" is the gateway itself."""
+        return self.device(device, "result") if device else self.own("result")
+
+    def commanded(self, topic: str) -> str | None:
+        """The device that a command topic names, "" for the gateway itself, None for no such."""
+        prefix = f"{self.root}/{self.gateway}/"
+        if not topic.startswith(prefix):
+            return None
+        device, _, leaf = topic.removeprefix(prefix).partition("/")
+        if device == "command" and not leaf:
+            return ""
+        return device if leaf == "set" and device else None

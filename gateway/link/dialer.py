@@ -1,0 +1,149 @@
+"""Which broker is tried next, how, and when: everything between two connections.
+
+Waiting is done by the link, turn by turn; here are the state and the decisions' order.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.codecs.base import Publication
+from gateway.link.client import MQTT_5, MQTT_311
+from gateway.link.connection import Hello, Lost
+from gateway.link.connector import Attempt, ConnectError, Connector
+from gateway.link.decisions import (
+    MAX_DELAY,
+    MAX_DELAY_LOCAL,
+    RIVAL_DELAY,
+    Backoff,
+    Rivals,
+    Versions,
+)
+from gateway.link.endpoint import Endpoint
+
+log = logging.getLogger(__name__)
+
+ATTEMPT_TIMEOUT = 30.0
+"""Resolver, TCP, proxy and TLS together; then the attempt is abandoned."""
+MAX_ABANDONED = 3
+"""Attempts that hang in the resolver, before no more are begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """password_file is read at each connect, and wins over password."""
+
+    username: str = ""
+    password: str = ""
+    password_file: str = ""
+
+    def secret(self) -> str | None:
+        """The first line of the file. OSError, UnicodeError when it cannot be read."""
+        if self.password_file:
+            text = Path(self.password_file).read_text("utf-8")
+            return text.split("\n", 1)[0].rstrip("\r")
+        return self.password or None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are to every broker. Times in seconds."""
+
+    client_id: str
+    login: Login
+    keepalive: int
+    clean_session: bool
+    session_expiry: float
+    will: Publication
+    filters: Sequence[tuple[str, int]]
+
+
+class Dialer:
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        identity: Identity,
+        connector: Connector,
+        protocol: str,
+        rng: random.Random,
+    ) -> None:
+        self._endpoints = endpoints
+        self._identity = identity
+        self._connector = connector
+        self._versions = Versions(protocol)
+        self._backoff = Backoff(rng)
+        self._rivals = Rivals()
+        self._at = 0
+        self._abandoned: list[Attempt] = []
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The broker that is tried or connected."""
+        return self._endpoints[self._at]
+
+    @property
+    def protocol(self) -> str:
+        return self._versions.of(self.endpoint.url)
+
+    def begin(self, done: Callable[[], None]) -> Attempt:
+        """Starts connecting. ConnectError when too many attempts before it still hang."""
+        self._abandoned = [attempt for attempt in self._abandoned if attempt.running]
+        if len(self._abandoned) >= MAX_ABANDONED:
+            raise ConnectError("the resolver hangs: name look-ups begun before do not end")
+        endpoint = self.endpoint
+        return Attempt(lambda: self._connector.connect(endpoint), done)
+
+    def give_up(self, attempt: Attempt) -> None:
+        attempt.abandon()
+        self._abandoned.append(attempt)
+
+    def hello(self) -> Hello:
+        """ConnectError when the password file cannot be read."""
+        who = self._identity
+        try:
+            password = who.login.secret()
+        except (OSError, UnicodeError) as error:
+            raise ConnectError(f"password_file: {error}") from error
+        return Hello(
+            client_id=who.client_id,
+            protocol=MQTT_5 if self.protocol == "5" else MQTT_311,
+            keepalive=who.keepalive,
+            clean_session=who.clean_session,
+            session_expiry=who.session_expiry,
+            will=who.will,
+            filters=who.filters,
+            username=who.login.username,
+            password=password,
+        )
+
+    def worked(self) -> None:
+        """The broker let us in."""
+        if self._versions.worked(self.endpoint.url):
+            log.warning("%s answers only MQTT 3.1.1", self.endpoint.url)
+
+    def failed(self, error: Exception) -> float:
+        """No session came about; the next url is due. Seconds to wait before it."""
+        if isinstance(error, Lost) and self._versions.refused(self.endpoint.url, error.code):
+            log.warning("%s refuses MQTT 5: going on with 3.1.1", self.endpoint.url)
+            return 0.0
+        self._next()
+        return self._backoff.delay(self._ceiling())
+
+    def dropped(self, now: float, lasted: float, error: Exception) -> tuple[float, str]:
+        """A session ended after so many seconds. How long to wait; who may be our rival."""
+        code = error.code if isinstance(error, Lost) else None
+        rival = self._rivals.dropped(now, lasted, code) or ""
+        self._backoff.ended(lasted)
+        return self._backoff.delay(RIVAL_DELAY if rival else self._ceiling()), rival
+
+    def _next(self) -> None:
+        self._at = (self._at + 1) % len(self._endpoints)
+
+    def _ceiling(self) -> float:
+        """Several brokers share one wait: the second is tried as soon as the first."""
+        ceiling = MAX_DELAY_LOCAL if self.endpoint.local else MAX_DELAY
+        return ceiling / len(self._endpoints)

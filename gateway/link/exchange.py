@@ -1,0 +1,140 @@
+"""A session from the broker's welcome to its end: messages both ways, a turn at a time."""
+
+from __future__ import annotations
+
+import select
+
+from gateway.clock import Clock
+from gateway.codecs.base import Publication
+from gateway.link.connection import Connection, Lost
+from gateway.link.decisions import QUOTA_PAUSE, Suspects, least_class, overdue
+from gateway.link.inbound import Inbox
+from gateway.link.sender import Sender
+from gateway.link.tally import DayBytes
+from gateway.link.waker import Waker
+from gateway.model import Key
+
+TURN = 5.0
+"""Seconds between two heartbeats at most."""
+
+
+class Exchange:
+    """ack_timeout: seconds without an answer after which the broker is taken for dead.
+
+    daily_bytes: a metered link's budget, 0 for none.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        sender: Sender,
+        inbox: Inbox,
+        suspects: Suspects,
+        waker: Waker,
+        clock: Clock,
+        tally: DayBytes,
+        ack_timeout: float,
+        daily_bytes: int,
+    ) -> None:
+        self.connection = connection
+        self._sender = sender
+        self._inbox = inbox
+        self._suspects = suspects
+        self._waker = waker
+        self._clock = clock
+        self._tally = tally
+        self._ack_timeout = ack_timeout
+        self._daily_bytes = daily_bytes
+        self._paused_until = 0.0
+        self._leaving = False
+        self._counted = (0, 0)
+        self._unsent = 0
+        self._opened: float | None = None
+
+    @property
+    def lasted(self) -> float | None:
+        """Seconds since the broker let us in, None if it has not."""
+        return None if self._opened is None else self._clock.monotonic() - self._opened
+
+    def opened(self, first: list[Publication]) -> None:
+        """The gate opens: first goes out before everything else."""
+        self._opened = self._clock.monotonic()
+        self._sender.opened(self.connection, first, self._suspects.one_at_a_time)
+        self._waker.wake()  # the turn that let us in has been
+
+    def turn(self, at_most: float = TURN) -> None:
+        """Waits for something to do, and does it. Lost."""
+        connection = self.connection
+        line, waker = connection.fileno(), self._waker.fileno()
+        timeout = min(at_most, self._timeout(self._clock.monotonic()))
+        writers = [line] if connection.wants_write else []
+        readable, _, _ = select.select([line, waker], writers, [], timeout)
+        if waker in readable:
+            self._waker.drain()
+            self._sender.woken()
+        if line in readable:
+            connection.read()
+        now = self._clock.monotonic()
+        connection.tick(now)
+        if self._opened is not None:
+            self._work(now)
+        if connection.wants_write:
+            connection.write()
+        if not connection.wants_write:
+            self._sender.written()
+        self._count()
+
+    def _timeout(self, now: float) -> float:
+        if self.connection.open and now < self._paused_until:
+            return min(TURN, self._paused_until - now)
+        due = self._sender.due(now)
+        # A token that is due in a moment is waited for a little longer, so that they come in heaps.
+        return TURN if due is None else min(TURN, max(0.05, due))
+
+    def _work(self, now: float) -> None:
+        accepted, pause = self._sender.settle(self.connection, now)
+        if accepted and self._suspects.watching:
+            self._suspects.acknowledged(accepted)
+            if not self._suspects.one_at_a_time:
+                self._sender.full_window(self.connection)
+        if pause:
+            self._paused_until = now + QUOTA_PAUSE
+        self._inbox.send_acks(self.connection)
+        if now >= self._paused_until and not self._leaving:
+            wall = self._clock.stamp().wall
+            least = least_class(self._tally.total, self._daily_bytes)
+            self._sender.fill(self.connection, now, wall, least)
+        self._deadline(now)
+
+    def _deadline(self, now: float) -> None:
+        flights = self._sender.flights
+        unsent = self.connection.unsent
+        if unsent < self._unsent:
+            flights.progress = now  # a slow link is not a dead one: bytes still leave
+        self._unsent = unsent
+        if overdue(now, flights.silent_since(), flights.oldest(), self._ack_timeout):
+            raise Lost(f"the broker has acknowledged nothing for {self._ack_timeout:g} s")
+
+    def leave(self, last: list[Publication]) -> None:
+        """Nothing more is begun but these."""
+        self._leaving = True
+        self._sender.finish(self.connection, last, self._clock.monotonic())
+
+    @property
+    def settled(self) -> bool:
+        """Everything that went out is answered."""
+        return self._sender.quiet and not self.connection.wants_write
+
+    def ended(self) -> list[Key]:
+        """Gives back what was in flight; the keys, in order."""
+        self._count()
+        return self._sender.lost()
+
+    def _count(self) -> None:
+        sent, received = self.connection.sent, self.connection.received
+        if (sent, received) != self._counted:
+            before = self._counted
+            wall = self._clock.stamp().wall
+            self._tally.add(wall, sent - before[0], received - before[1])
+            self._counted = (sent, received)

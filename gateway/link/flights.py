@@ -1,0 +1,100 @@
+"""What is under way: which message carries which entries, and when an entry is settled. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.link.decisions import Verdict, verdict
+from gateway.model import Key, Lane
+
+
+@dataclass(slots=True)
+class Cargo:
+    """Entries that share their messages: they are settled when the last message is answered.
+
+    code: the reason of the first message that was not accepted, 0 while all were.
+    """
+
+    keys: tuple[Key, ...]
+    left: int
+    code: int = 0
+
+    def done(self, code: int, topic: str, settled: Settled) -> None:
+        """One of its messages was answered."""
+        if code >= 0x80 and not self.code:
+            self.code = code
+        self.left -= 1
+        if self.left:
+            return
+        outcome = verdict(self.code)
+        if outcome is Verdict.ACCEPTED:
+            settled.accepted.extend(self.keys)
+            return
+        refusals = settled.retry if outcome is Verdict.RETRY else settled.shelved
+        refusals.extend((key, self.code, topic) for key in self.keys)
+
+
+@dataclass(slots=True)
+class Flight:
+    """One message in flight. cargo: None for a notice. sent: monotonic seconds."""
+
+    topic: str
+    sent: float
+    cargo: Cargo | None = None
+    lane: Lane = Lane.LIVE
+
+
+@dataclass(slots=True)
+class Settled:
+    """What one pass over the answers gives: keys for good, keys to retry, refusals with why."""
+
+    accepted: list[Key] = field(default_factory=list)
+    retry: list[tuple[Key, int, str]] = field(default_factory=list)
+    shelved: list[tuple[Key, int, str]] = field(default_factory=list)
+    notices: list[tuple[str, int]] = field(default_factory=list)
+
+
+class Flights:
+    def __init__(self) -> None:
+        self._flights: dict[int, Flight] = {}
+        self._lanes = dict.fromkeys(Lane, 0)
+        self.progress = 0.0
+        """When something was last answered or first sent, monotonic seconds."""
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def sent(self, mid: int, flight: Flight) -> None:
+        if not self._flights:
+            self.progress = flight.sent
+        self._flights[mid] = flight
+        self._lanes[flight.lane] += 1
+
+    def of_lane(self, lane: Lane) -> int:
+        return self._lanes[lane]
+
+    def answered(self, mid: int, code: int, now: float, settled: Settled) -> Flight | None:
+        """A PUBACK, PUBCOMP or refusing PUBREC came. One that nobody waits for is ignored."""
+        flight = self._flights.pop(mid, None)
+        if flight is None:
+            return None
+        self.progress = now
+        self._lanes[flight.lane] -= 1
+        if flight.cargo is not None:
+            flight.cargo.done(code, flight.topic, settled)
+        elif code >= 0x80:
+            settled.notices.append((flight.topic, code))
+        return flight
+
+    def silent_since(self) -> float | None:
+        """Since when nothing has been answered, None when nothing waits for an answer."""
+        return self.progress if self._flights else None
+
+    def oldest(self) -> float | None:
+        """When the longest-waiting message was sent."""
+        return next(iter(self._flights.values())).sent if self._flights else None
+
+    def keys(self) -> list[Key]:
+        """Entries that are not settled, in the order in which they were sent."""
+        cargoes = [f.cargo for f in self._flights.values() if f.cargo is not None]
+        return list(dict.fromkeys(key for cargo in cargoes for key in cargo.keys))

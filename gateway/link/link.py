@@ -1,0 +1,372 @@
+"""The link: one thread between the outbox and the broker.
+
+It runs paho's loop itself, so that whatever happens in a callback happens in its own hands. A
+connection ends in exactly one place, with a `Lost` that says why; what it carried goes back to the
+outbox, and the back-off decides when the next one begins.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import select
+import threading
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from gateway.clock import Clock
+from gateway.codecs.base import Dialect, LinkState, LinkStatus, Publication, Session
+from gateway.codecs.values import utc
+from gateway.link.connection import Connection, Lost
+from gateway.link.connector import ConnectError, Connector
+from gateway.link.decisions import STABLE, Suspects, certificate_warning, least_class
+from gateway.link.dialer import ATTEMPT_TIMEOUT, Dialer, Identity, Login
+from gateway.link.endpoint import parse_endpoint, parse_proxy
+from gateway.link.exchange import TURN, Exchange
+from gateway.link.inbound import AckToken, Inbox, OnCommand
+from gateway.link.sender import Outbox, Sender
+from gateway.link.tally import Counts, DayBytes
+from gateway.link.tls import TlsFiles, Trust
+from gateway.link.waker import Waker
+from gateway.link.wire import Wire
+from gateway.model import Key
+
+log = logging.getLogger(__name__)
+
+CERTIFICATE_EVERY = 3600.0
+FAREWELL = 2.0
+"""Seconds that the goodbye may take."""
+
+
+class Stopped(Exception):
+    """The link was told to stop. Never leaves this file."""
+
+
+class Link:
+    """Construct, `start`, `stop` once. Everything else may be called from any thread.
+
+    ValueError from the constructor says what is wrong with a url. epoch: the outbox's. on_command,
+    on_state, on_alarm and heartbeat are called in the link's thread and should return at once;
+    heartbeat at each turn, at least every 5 s, connected or not. on_alarm(name, raised, text)
+    reports what somebody should look into. Times are in seconds, budgets in bytes.
+    """
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        dialect: Dialect,
+        clock: Clock,
+        urls: Sequence[str],
+        client_id: str,
+        epoch: int,
+        on_command: OnCommand,
+        on_state: Callable[[LinkState], None],
+        on_alarm: Callable[[str, bool, str], None],
+        heartbeat: Callable[[], None],
+        protocol: str = "auto",
+        login: Login | None = None,
+        tls: TlsFiles | None = None,
+        insecure: bool = False,
+        proxy: str = "",
+        keepalive: int = 30,
+        window: int = 100,
+        clean_session: bool = False,
+        session_expiry: float = 300.0,
+        ack_timeout: float = 15.0,
+        history_batch: int = 200,
+        history_rate: float = 0.0,
+        daily_bytes: int = 0,
+        health_every: float = 60.0,
+        rng: random.Random | None = None,
+    ) -> None:
+        """history_batch: samples in one history message, 0 for one message each."""
+        self._outbox = outbox
+        self._dialect = dialect
+        self._clock = clock
+        self._epoch = epoch
+        self._on_state = on_state
+        self._on_alarm = on_alarm
+        self._heartbeat = heartbeat
+        self._ack_timeout = ack_timeout
+        self._daily_bytes = daily_bytes
+        self._health_every = health_every
+        self._insecure = insecure
+        self._window = window
+        self._trust = Trust(tls or TlsFiles())
+        identity = Identity(
+            client_id,
+            login or Login(),
+            keepalive,
+            clean_session,
+            session_expiry,
+            dialect.status(False, "lost"),
+            dialect.filters(),
+        )
+        endpoints = [parse_endpoint(url, insecure) for url in urls]
+        self._insecure_now = any(not e.tls and not e.local for e in endpoints)
+        connector = Connector(
+            self._trust, parse_proxy(proxy) if proxy else None, lambda: utc(clock.stamp().wall)
+        )
+        # Jitter needs no secret: a random number that a fleet does not share is enough.
+        self._dialer = Dialer(endpoints, identity, connector, protocol, rng or random.Random())
+        self._inbox = Inbox(dialect, clock, on_command)
+        self._sender = Sender(
+            outbox,
+            dialect,
+            window=window,
+            batch=history_batch,
+            history_rate=history_rate,
+            on_shelved=self._shelved,
+        )
+        self._suspects = Suspects()
+        self._counts = Counts()
+        self._bytes = DayBytes()
+        self._waker = Waker()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="link")
+        self._up = False
+        self._since = clock.stamp().wall
+        self._reason = "not connected yet"
+        self._rival = False
+        self._days: float | None = None
+        self._certificate_due = 0.0
+        self._certificate_text = ""
+        self.nonce: str | None = None
+        """Of this connection: what a fresh command quotes. None while there is none."""
+
+    # For everyone.
+
+    def start(self) -> None:
+        self._outbox.subscribe(self._waker.wake)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Says goodbye and ends the thread. False if it still runs after so many seconds."""
+        self._stopping.set()
+        self._waker.wake()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def notice(self, publication: Publication) -> None:
+        """Retained: published now and at each connect. Else: now if connected, or never."""
+        self._sender.notice(publication, self._up)
+        self._waker.wake()
+
+    def acknowledge(self, token: AckToken) -> None:
+        """The command is settled: the broker may forget it."""
+        self._inbox.acknowledge(token)
+        self._waker.wake()
+
+    def status(self) -> LinkStatus:
+        counts = self._counts
+        return LinkStatus(
+            connected=self._up,
+            since=self._since,
+            url=self._dialer.endpoint.url,
+            protocol=self._dialer.protocol,
+            reason=self._reason,
+            connects=counts.connects,
+            drops=counts.drops,
+            refused=counts.refused,
+            returned=counts.returned,
+            callback_errors=counts.callback_errors,
+            bytes_out=self._bytes.sent,
+            bytes_in=self._bytes.received,
+            budget=self._daily_bytes,
+            shed=self._shed(),
+            in_flight=len(self._sender.flights),
+            window=self._sender.window,
+            certificate_days=self._days,
+            insecure=self._insecure_now,
+        )
+
+    def _shed(self) -> str:
+        least = least_class(self._bytes.total, self._daily_bytes)
+        return f"below {least.name.lower()}" if least else ""
+
+    # The thread.
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._cycle()
+            except Stopped:
+                break
+            except Exception as error:
+                # Whatever it is, the readings have to get out: count it, say it, start over.
+                log.exception("the link failed and starts over")
+                self._bug(repr(error))
+                self._went_down(f"internal error: {error!r}")
+        self._waker.close()
+
+    def _cycle(self) -> None:
+        """One try at one broker, the session if there is one, and the wait after it."""
+        try:
+            wire = self._dial()
+            lasted, lost = self._session(wire)
+        except ConnectError as error:
+            delay = self._dialer.failed(error)
+            self._went_down(str(error))
+        else:
+            delay = self._ended(lasted, lost)
+        self._pause(delay)
+
+    def _ended(self, lasted: float | None, lost: Lost) -> float:
+        """Seconds to wait. lasted: None when the broker never let us in."""
+        self._went_down(lost.reason)
+        if lasted is None:
+            return self._dialer.failed(lost)
+        self._counts.drops += 1
+        delay, rival = self._dialer.dropped(self._clock.monotonic(), lasted, lost)
+        if rival and not self._rival:
+            self._rival = True
+            self._on_alarm("duplicate_client", True, rival)
+        return delay
+
+    def _dial(self) -> Wire:
+        attempt = self._dialer.begin(self._waker.wake)
+        deadline = self._clock.monotonic() + ATTEMPT_TIMEOUT
+        try:
+            while (wire := attempt.result()) is None:
+                if self._clock.monotonic() > deadline:
+                    raise ConnectError(f"{self._dialer.endpoint.url} does not answer")
+                self._wait(deadline)
+        except (ConnectError, Stopped):
+            self._dialer.give_up(attempt)
+            raise
+        return wire
+
+    def _pause(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        while self._clock.monotonic() < until:
+            self._wait(until)
+
+    def _wait(self, until: float) -> None:
+        """One turn without a connection. Stopped."""
+        self._heartbeat()
+        left = max(0.0, until - self._clock.monotonic())
+        select.select([self._waker], [], [], min(TURN, left))
+        self._waker.drain()
+        if self._stopping.is_set():
+            raise Stopped
+
+    def _session(self, wire: Wire) -> tuple[float | None, Lost]:
+        """Runs until it is lost: how long the broker had us (None: never), and why it ended."""
+        try:
+            hello = self._dialer.hello()
+        except ConnectError:
+            wire.close()
+            raise
+        now = self._clock.monotonic()
+        connection = Connection(wire, hello, now, self._inbox.received, self._bug)
+        exchange = self._exchange(connection)
+        lost = Lost("internal error")
+        try:
+            self._serve(exchange)
+        except Lost as reason:
+            lost = reason
+        finally:
+            # After a bug too: what was in flight is the outbox's again.
+            connection.close()
+            self._take_back(exchange.ended(), lost, connection.proven)
+        return exchange.lasted, lost
+
+    def _exchange(self, connection: Connection) -> Exchange:
+        self._inbox.connection += 1
+        return Exchange(
+            connection,
+            sender=self._sender,
+            inbox=self._inbox,
+            suspects=self._suspects,
+            waker=self._waker,
+            clock=self._clock,
+            tally=self._bytes,
+            ack_timeout=self._ack_timeout,
+            daily_bytes=self._daily_bytes,
+        )
+
+    def _serve(self, exchange: Exchange) -> NoReturn:
+        """Turn after turn. Lost, Stopped."""
+        while not self._stopping.is_set():
+            self._heartbeat()
+            exchange.turn()
+            if exchange.connection.open and not self._up:
+                self._went_up(exchange)
+            self._look_after(exchange)
+        self._leave(exchange)
+
+    def _leave(self, exchange: Exchange) -> NoReturn:
+        if self._up:
+            stamp = self._clock.stamp()
+            over = Session(stamp, None, self._epoch, self._health_every, ended="stopped")
+            exchange.leave([self._dialect.status(False, "stopped"), self._dialect.session(over)])
+            until = self._clock.monotonic() + FAREWELL
+            while not exchange.settled and (left := until - self._clock.monotonic()) > 0:
+                self._heartbeat()
+                exchange.turn(left)
+            exchange.connection.farewell(with_will=not exchange.settled)
+            self._went_down("stopped")
+        raise Stopped
+
+    def _take_back(self, keys: list[Key], lost: Lost, proven: bool) -> None:
+        self._counts.returned += len(keys)
+        guilty = self._suspects.dropped(keys, lost.by_broker, proven)
+        if guilty is not None:
+            self._sender.shelve(guilty, "the broker hangs up whenever it is sent")
+
+    # What changed.
+
+    def _went_up(self, exchange: Exchange) -> None:
+        stamp = self._clock.stamp()
+        self.nonce = secrets.token_hex(16)
+        self._up, self._since, self._reason = True, stamp.wall, ""
+        self._counts.connects += 1
+        self._dialer.worked()
+        self._outbox.link_changed(True)
+        session = Session(stamp, self.nonce, self._epoch, self._health_every)
+        exchange.opened([self._dialect.status(True), self._dialect.session(session)])
+        log.info("connected to %s, MQTT %s", self._dialer.endpoint.url, self._dialer.protocol)
+        self._on_state(LinkState.CONNECTED)
+
+    def _went_down(self, reason: str) -> None:
+        if reason != self._reason:
+            # Once a reason, not once a try: offline is a normal state.
+            log.log(logging.INFO if reason == "stopped" else logging.WARNING, "offline: %s", reason)
+        self._reason = reason
+        if not self._up:
+            return
+        self._up, self._since, self.nonce = False, self._clock.stamp().wall, None
+        self._outbox.link_changed(False)
+        self._on_state(LinkState.DISCONNECTED)
+
+    def _look_after(self, exchange: Exchange) -> None:
+        lasted = exchange.lasted
+        if self._rival and lasted is not None and lasted >= STABLE:
+            self._rival = False
+            self._on_alarm("duplicate_client", False, "alone with our client id again")
+        now = self._clock.monotonic()
+        if now >= self._certificate_due:
+            self._certificate_due = now + CERTIFICATE_EVERY
+            self._check_certificate()
+
+    def _check_certificate(self) -> None:
+        try:
+            self._days = self._trust.days_left(self._clock.stamp().wall)
+        except (OSError, ValueError) as error:
+            log.warning("cert_file: %s", error)
+            return
+        text = certificate_warning(self._days)
+        if text != self._certificate_text:
+            self._certificate_text = text
+            self._on_alarm("certificate", bool(text), text or "the certificate was renewed")
+
+    def _shelved(self, key: Key, reason: str) -> None:
+        self._counts.refused += 1
+        log.warning("entry %d-%d goes to the shelf: %s", key.epoch, key.seq, reason)
+        self._on_alarm("refused", True, f"the broker refuses an entry: {reason}")
+
+    def _bug(self, what: str) -> None:
+        self._counts.callback_errors += 1
+        self._on_alarm("link", True, what)

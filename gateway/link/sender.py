@@ -1,0 +1,293 @@
+"""What goes out next: notices, live entries, then the backlog, never more than the window.
+
+Runs in the link's thread, save `notice`, which anyone may call.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.codecs.base import Dialect, Publication
+from gateway.link.connection import Connection
+from gateway.link.decisions import HistoryWindow, TokenBucket, reason_text, window_of
+from gateway.link.flights import Cargo, Flight, Flights, Settled
+from gateway.model import Entry, Key, Klass, Lane, Sample
+
+log = logging.getLogger(__name__)
+
+PACKET_OVERHEAD = 32
+"""Bytes of a PUBLISH beside topic, payload and properties, generously."""
+PROPERTY_OVERHEAD = 8
+BURST_BYTES = 256 * 1024
+"""Nothing more is encoded while so much waits for the socket."""
+TRIES = 5
+"""A message that the broker refuses for the moment so often is refused for good."""
+
+
+class Outbox(Protocol):
+    """What the link needs of it; see docs/architecture.md."""
+
+    def take(
+        self, limit: int, history: int | None = None, least: Klass = Klass.TELEMETRY
+    ) -> list[tuple[Entry, Lane]]: ...
+
+    def accepted(self, keys: Iterable[Key]) -> None: ...
+
+    def refused(self, key: Key, reason: str) -> None: ...
+
+    def returned(self, keys: Iterable[Key]) -> None: ...
+
+    def link_changed(self, up: bool) -> None: ...
+
+    def subscribe(self, wake: Callable[[], None]) -> None: ...
+
+
+@dataclass(slots=True)
+class Item:
+    """A message to be published. cargo: None for a notice."""
+
+    publication: Publication
+    cargo: Cargo | None
+    lane: Lane = Lane.LIVE
+
+
+class Sender:
+    """window: messages in flight at most. batch: samples in a history message, 0: one by one.
+
+    on_shelved is told of every entry that the broker will not take.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        dialect: Dialect,
+        *,
+        window: int,
+        batch: int,
+        history_rate: float,
+        on_shelved: Callable[[Key, str], None],
+    ) -> None:
+        self._outbox = outbox
+        self._dialect = dialect
+        self._configured = window
+        self._batch = batch
+        self._bucket = TokenBucket(history_rate, burst=max(batch, history_rate))
+        self._on_shelved = on_shelved
+        self._lock = threading.Lock()
+        self._kept: dict[str, Publication] = {}
+        self._notices: dict[str, Publication] = {}
+        self._queue: deque[Item] = deque()
+        self._unwritten: list[Cargo] = []
+        self._tries: dict[Key, int] = {}
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.flights = Flights()
+        self._history = HistoryWindow()
+        self._more = True
+        self.window = self._configured
+
+    # Notices, from any thread.
+
+    def notice(self, publication: Publication, connected: bool) -> None:
+        """Kept and published now and at each connect if retained; else only if connected."""
+        with self._lock:
+            if publication.retain:
+                self._kept[publication.topic] = publication
+            if connected:
+                self._notices[publication.topic] = publication
+
+    def _next_notice(self) -> Publication | None:
+        with self._lock:
+            if not self._notices:
+                return None
+            return self._notices.pop(next(iter(self._notices)))
+
+    # One connection.
+
+    def opened(self, connection: Connection, first: Sequence[Publication], alone: bool) -> None:
+        """first: what is published before everything else. alone: one message at a time."""
+        self._start_over()
+        self.full_window(connection)
+        if alone:
+            self.window = 1
+        with self._lock:
+            self._notices = {p.topic: p for p in [*first, *self._kept.values()]}
+
+    def full_window(self, connection: Connection) -> None:
+        self.window = window_of(self._configured, connection.limits.receive_maximum)
+
+    def finish(self, connection: Connection, last: Sequence[Publication], now: float) -> None:
+        """Only these still go out; what waited here is the outbox's again."""
+        flying = set(self.flights.keys())
+        waiting = [key for item in self._queue if item.cargo for key in item.cargo.keys]
+        self._queue.clear()
+        self._outbox.returned([key for key in dict.fromkeys(waiting) if key not in flying])
+        with self._lock:
+            self._notices.clear()
+        for publication in last:
+            mid = connection.publish(publication, min(publication.qos, connection.limits.qos), 0.0)
+            if mid is not None:
+                self.flights.sent(mid, Flight(publication.topic, now))
+
+    def woken(self) -> None:
+        """The outbox has something new."""
+        self._more = True
+
+    def fill(self, connection: Connection, now: float, wall: float, least: Klass) -> None:
+        """Publishes until the window is full or there is nothing left."""
+        budget = self._configured  # of messages a turn: QoS 0 takes no room in the window
+        while budget > 0 and len(self.flights) < self.window and connection.unsent < BURST_BYTES:
+            notice = self._next_notice()
+            if notice is not None:
+                self._queue.appendleft(Item(notice, None))
+            elif not self._queue:
+                self._refill(connection, now, least)
+            if not self._queue or not self._send(connection, now, wall):
+                return
+            budget -= 1
+
+    def _send(self, connection: Connection, now: float, wall: float) -> bool:
+        item = self._queue[0]
+        publication = item.publication
+        qos = min(publication.qos, connection.limits.qos)
+        mid = connection.publish(publication, qos, wall)
+        if mid is None:
+            return False  # paho has no room: it stays ours
+        self._queue.popleft()
+        if qos > 0:
+            self.flights.sent(mid, Flight(publication.topic, now, item.cargo, item.lane))
+        elif item.cargo is not None:
+            self._unwritten.append(item.cargo)
+        return True
+
+    def _refill(self, connection: Connection, now: float, least: Klass) -> None:
+        if not self._more:
+            return
+        room = self.window - len(self.flights)
+        history = self._history_room(room, now)
+        taken = self._outbox.take(max(room, history), history, least)
+        backlog: list[Entry] = []
+        for entry, lane in taken:
+            if lane is Lane.HISTORY:
+                self._bucket.spend(1)
+            if self._batch and lane is Lane.HISTORY and isinstance(entry.recorded, Sample):
+                backlog.append(entry)
+            else:
+                self._load([entry], self._dialect.live(entry), connection, lane)
+        if backlog:
+            self._load(backlog, self._dialect.history(backlog), connection, Lane.HISTORY)
+        # Nothing means empty, until the outbox wakes us or the backlog may have more of the window.
+        self._more = bool(taken) or history == 0
+
+    def due(self, now: float) -> float | None:
+        """Seconds until the backlog may go on, None if no clock holds it back."""
+        return self._bucket.wait() if self._bucket.available(now) < 1 else None
+
+    def _history_room(self, room: int, now: float) -> int:
+        free = min(room, self._history.size - self.flights.of_lane(Lane.HISTORY))
+        allowed = self._bucket.available(now)
+        if free <= 0:
+            return 0
+        return min(self._batch or free, allowed)
+
+    def _load(
+        self, entries: list[Entry], messages: list[Publication], connection: Connection, lane: Lane
+    ) -> None:
+        limit = connection.limits.packet_size
+        keys = tuple(entry.key for entry in entries)
+        if limit is not None and any(size_of(message) > limit for message in messages):
+            if len(entries) > 1:
+                middle = len(entries) // 2
+                for half in (entries[:middle], entries[middle:]):
+                    self._load(half, self._dialect.history(half), connection, lane)
+            else:
+                self.shelve(keys[0], f"larger than the broker's limit of {limit} bytes")
+            return
+        if not messages:
+            self._outbox.accepted(keys)
+            return
+        cargo = Cargo(keys, len(messages))
+        self._queue.extend(Item(message, cargo, lane) for message in messages)
+
+    def written(self) -> None:
+        """All that was queued is with the operating system: QoS 0 asks for no more."""
+        if not self._unwritten:
+            return
+        cargoes, self._unwritten = self._unwritten, []
+        settled = Settled()
+        for cargo in cargoes:
+            cargo.done(0, "", settled)
+        self._settle(settled)
+
+    def settle(self, connection: Connection, now: float) -> tuple[list[Key], bool]:
+        """Takes in the broker's answers: what it accepted, and whether it asks for a pause."""
+        settled = Settled()
+        while connection.answers:
+            mid, code = connection.answers.popleft()
+            flight = self.flights.answered(mid, code, now, settled)
+            if flight is not None and flight.lane is Lane.HISTORY:
+                self._history.acknowledged(now, now - flight.sent)
+        return settled.accepted, self._settle(settled)
+
+    def _settle(self, settled: Settled) -> bool:
+        if settled.accepted:
+            self._outbox.accepted(settled.accepted)
+            self._more = True
+            if self._tries:
+                for key in settled.accepted:
+                    self._tries.pop(key, None)
+        for key, code, topic in settled.shelved:
+            self.shelve(key, f"{reason_text(code)} ({topic})")
+        for topic, code in settled.notices:
+            log.warning("the broker refuses %s: %s", topic, reason_text(code))
+        return self._retry(settled.retry)
+
+    def _retry(self, refused: list[tuple[Key, int, str]]) -> bool:
+        again = []
+        for key, code, topic in refused:
+            self._tries[key] = self._tries.get(key, 0) + 1
+            if self._tries[key] >= TRIES:
+                self.shelve(key, f"{reason_text(code)}, {TRIES} times ({topic})")
+            else:
+                again.append(key)
+        self._outbox.returned(again)
+        return bool(again)
+
+    def shelve(self, key: Key, reason: str) -> None:
+        """The broker will never take this entry."""
+        self._tries.pop(key, None)
+        self._outbox.refused(key, reason)
+        self._on_shelved(key, reason)
+
+    def lost(self) -> list[Key]:
+        """The connection is gone: what was in flight, in order; all of it is the outbox's again."""
+        flying = self.flights.keys()
+        waiting = [item.cargo for item in self._queue if item.cargo] + self._unwritten
+        keys = [*flying, *(key for cargo in waiting for key in cargo.keys)]
+        self._queue.clear()
+        self._unwritten = []
+        self._start_over()
+        self._outbox.returned(list(dict.fromkeys(keys)))
+        return flying
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is in flight and nothing waits here."""
+        with self._lock:
+            notices = bool(self._notices)
+        return not (notices or self._queue or len(self.flights))
+
+
+def size_of(publication: Publication) -> int:
+    """Bytes of the PUBLISH packet, never less than it will have."""
+    p = publication
+    size = PACKET_OVERHEAD + len(p.topic.encode()) + len(p.payload)
+    if p.correlation or p.content_type or p.expires:
+        size += 3 * PROPERTY_OVERHEAD + len(p.correlation) + len(p.content_type)
+    return size + sum(len(k.encode()) + len(v.encode()) + PROPERTY_OVERHEAD for k, v in p.user)

@@ -1,0 +1,103 @@
+"""A connected socket with buffers on both sides, as paho expects one.
+
+paho reads a packet's head byte by byte and writes each packet by itself. Behind these buffers that
+is one system call (and one TLS record) a burst.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Protocol
+
+READ_SIZE = 65536
+WRITE_SIZE = 65536
+
+
+class Stream(Protocol):
+    """What a TCP, TLS or Unix socket and paho's WebSocket wrapper have in common."""
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def send(self, data: bytes, /) -> int: ...
+
+    def fileno(self) -> int: ...
+
+    def setblocking(self, flag: bool, /) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Wire:
+    """Not blocking. received and sent count bytes of the transport's payload."""
+
+    def __init__(self, stream: Stream) -> None:
+        stream.setblocking(False)
+        self._stream = stream
+        self._in = b""
+        self._at = 0
+        self._out = bytearray()
+        self.received = 0
+        self.sent = 0
+
+    def recv(self, size: int) -> bytes:
+        """BlockingIOError when nothing has come; b"" at the end."""
+        if self._at == len(self._in):
+            self._in, self._at = self._read(), 0
+            self.received += len(self._in)
+        chunk = self._in[self._at : self._at + size]
+        self._at += len(chunk)
+        return chunk
+
+    def _read(self) -> bytes:
+        try:
+            return self._stream.recv(READ_SIZE)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as want:
+            raise BlockingIOError from want
+
+    def send(self, data: bytes | bytearray) -> int:
+        """Into the buffer, whole; `flush` sends it."""
+        self._out += data
+        return len(data)
+
+    def flush(self) -> int:
+        """Sends what the socket takes now; how much that was. OSError when it is gone."""
+        before = self.sent
+        while self._out:
+            try:
+                count = self._stream.send(bytes(self._out[:WRITE_SIZE]))
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
+            if count == 0:
+                break
+            del self._out[:count]
+            self.sent += count
+        return self.sent - before
+
+    @property
+    def unread(self) -> bool:
+        """Bytes are here that select cannot see."""
+        if self._at < len(self._in):
+            return True
+        pending = getattr(self._stream, "pending", None)
+        return pending is not None and pending() > 0
+
+    @property
+    def unsent(self) -> int:
+        return len(self._out)
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def setblocking(self, flag: bool) -> None:
+        """It never blocks, whatever paho says."""
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def tune(sock: socket.socket, user_timeout: float) -> None:
+    """Send at once, and give up on a peer that does not acknowledge bytes for so many seconds."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))

@@ -1,0 +1,5 @@
+"""The brokers' fixtures, for the link's tests."""
+
+from tests.brokers import broker, listener
+
+__all__ = ["broker", "listener"]

@@ -1,0 +1,138 @@
+"""What the link's tests share: an outbox in memory, entries, and a link with its callbacks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from drivers.base import Reading
+from gateway.clock import SystemClock
+from gateway.codecs import json_
+from gateway.codecs.base import LinkState
+from gateway.link.inbound import AckToken
+from gateway.link.link import Link
+from gateway.model import Command, Entry, Key, Klass, Lane, Recorded, Result, Sample, Stamp
+
+EPOCH = 7
+STAMP = Stamp(1795442400.123, 1000.0, "abcd1234", True)
+
+
+class MemoryOutbox:
+    """The outbox's contract as the link sees it, with books that the tests look at."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wake: Callable[[], None] = lambda: None
+        self._last = 0
+        self.kept: dict[Key, Entry] = {}
+        self.flying: set[Key] = set()
+        self.history: set[Key] = set()
+        self.done: list[Key] = []
+        self.shelf: dict[Key, str] = {}
+        self.max_flying = 0
+
+    def append(self, recorded: Recorded, klass: Klass = Klass.TELEMETRY) -> Key:
+        with self._lock:
+            self._last += 1
+            key = Key(EPOCH, self._last)
+            self.kept[key] = Entry(key, klass, recorded)
+        self._wake()
+        return key
+
+    def subscribe(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def take(
+        self, limit: int, history: int | None = None, least: Klass = Klass.TELEMETRY
+    ) -> list[tuple[Entry, Lane]]:
+        with self._lock:
+            free = [e for k, e in self.kept.items() if k not in self.flying and e.klass >= least]
+            live = [(e, Lane.LIVE) for e in free if e.key not in self.history]
+            live.sort(key=lambda pair: -pair[0].klass)
+            old = [(e, Lane.HISTORY) for e in free if e.key in self.history]
+            taken = (live[:limit] + (old if history is None else old[:history]))[:limit]
+            self.flying |= {entry.key for entry, _ in taken}
+            self.max_flying = max(self.max_flying, len(self.flying))
+            return taken
+
+    def accepted(self, keys: Iterable[Key]) -> None:
+        with self._lock:
+            for key in keys:
+                assert key in self.flying, f"{key} was accepted and not in flight"
+                self.flying.discard(key)
+                del self.kept[key]
+                self.done.append(key)
+
+    def refused(self, key: Key, reason: str) -> None:
+        with self._lock:
+            self.flying.discard(key)
+            del self.kept[key]
+            self.shelf[key] = reason
+
+    def returned(self, keys: Iterable[Key]) -> None:
+        with self._lock:
+            for key in keys:
+                assert key in self.kept, f"{key} came back and is not kept"
+                self.flying.discard(key)
+
+    def link_changed(self, up: bool) -> None:
+        with self._lock:
+            if up:
+                self.history = set(self.kept)
+
+
+def sample(value: float = 21.4, device: str = "boiler") -> Sample:
+    return Sample(device, STAMP, (Reading("temperature", value), Reading("humidity", 55.1)))
+
+
+class LinkRig:
+    """A link against a broker, and everything it said."""
+
+    def __init__(self, urls: list[str] | str, **options: Any) -> None:
+        self.outbox: MemoryOutbox = options.pop("outbox", None) or MemoryOutbox()
+        self.commands: list[tuple[Command | Result, AckToken]] = []
+        self.states: list[LinkState] = []
+        self.alarms: list[tuple[str, bool, str]] = []
+        self.beats = 0
+        self.acknowledge = options.pop("acknowledge", True)
+        settings: dict[str, Any] = {
+            "outbox": self.outbox,
+            "dialect": json_.dialect(
+                root="tidegate",
+                gateway="g",
+                qos=options.pop("qos", {}),
+                restamp=lambda stamp: stamp,
+            ),
+            "clock": SystemClock(),
+            "urls": [urls] if isinstance(urls, str) else urls,
+            "client_id": "tidegate-g",
+            "epoch": EPOCH,
+            "on_command": self._commanded,
+            "on_state": self.states.append,
+            "on_alarm": lambda name, raised, text: self.alarms.append((name, raised, text)),
+            "heartbeat": self._beat,
+        }
+        self.link = Link(**(settings | options))
+
+    def _commanded(self, what: Command | Result, token: AckToken) -> None:
+        self.commands.append((what, token))
+        if self.acknowledge:
+            self.link.acknowledge(token)
+
+    def _beat(self) -> None:
+        self.beats += 1
+
+    def start(self) -> LinkRig:
+        self.link.start()
+        return self
+
+    @property
+    def up(self) -> bool:
+        return self.link.status().connected
+
+    def __enter__(self) -> LinkRig:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        assert self.link.stop(10), "the link did not stop"
