@@ -217,7 +217,6 @@ class GatewayAccount:
         self, missing: tuple[Missing, ...], explained: Mapping[str, int], pending: int
     ) -> Report:
         epoch = max(self._runs, default=None)
-        kept = (self._outbox or {}).get("kept")
         return Report(
             gateway=self.gateway,
             online=self._online,
@@ -232,7 +231,7 @@ class GatewayAccount:
             pending=pending,
             explained=explained,
             missing=missing,
-            kept=kept if isinstance(kept, int) else None,
+            waiting=None if self._outbox is None else _waiting(self._outbox),
             blind=self._counts["blind"],
         )
 

@@ -218,9 +218,9 @@ class Consumer:
         deadline = time.monotonic() + seconds
         while self._first_events:
             yield self._first_events.popleft()
-        while True:
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                yield self._events.get(timeout=max(0.0, deadline - time.monotonic()))
+                yield self._events.get(timeout=left)
             except queue.Empty:
                 return
 

@@ -26,7 +26,8 @@ class Report:
     earlier: entries that came but were numbered before. pending: not here, perhaps still to come.
     explained: entries that will not come, by the reason that the gateway gave.
     disordered: entries that came after a later one of the same device and lane, first deliveries
-    only. recorded: the gateway's own count, from health; None before the first.
+    only. waiting: entries that the gateway had not sent when it last told its health; None before.
+    blind: how often the consumer was away without a session.
     """
 
     gateway: str
@@ -41,7 +42,7 @@ class Report:
     pending: int
     explained: Mapping[str, int]
     missing: tuple[Missing, ...]
-    kept: int | None
+    waiting: int | None
     blind: int
 
     @property
@@ -51,4 +52,4 @@ class Report:
     @property
     def settled(self) -> bool:
         """Nothing is on its way any more, as far as can be known."""
-        return self.epoch is not None and not self.pending and not self.kept
+        return self.epoch is not None and self.pending == 0 and self.waiting == 0
