@@ -1,0 +1,303 @@
+"""Which entry is sent next, which must be written, where each of them is. Pure: no I/O, no clock.
+
+An unsent entry is in one of three places. **live**: recorded while the link was up. **late**:
+recorded while it was down and not on disk yet. On **disk**: nothing of it stays in memory, until a
+window of the backlog is read back behind a cursor. What is written leaves `late` at once and
+`live` when too many wait, so the backlog costs no memory however long it gets.
+
+Alarms and gap records have places of their own, which are served before the rest of their lane.
+With `fifo` there is one row for all in strict order, and `lane` only says what is late.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from gateway.model import Entry, Key, Klass, Lane
+
+LIVE_KEPT = 1000
+"""Entries that wait for a slow link in memory although they are on disk."""
+
+WINDOW = 500
+"""Entries of the backlog that are read back at a time; refilled when half of them are sent."""
+
+END = 1 << 62
+"""A sequence number above all."""
+
+
+class Item:
+    """An entry in memory. taken: monotonic seconds. size: bytes it is counted for.
+
+    shelved: it comes from the shelf, so no cursor will come by to read it again.
+    """
+
+    __slots__ = ("entry", "settled", "shelved", "size", "taken", "written")
+
+    def __init__(self, entry: Entry, taken: float, size: int) -> None:
+        self.entry = entry
+        self.taken = taken
+        self.size = size
+        self.written = False
+        self.settled = False
+        self.shelved = False
+
+    @property
+    def key(self) -> Key:
+        return self.entry.key
+
+
+class Row:
+    """Where the entries of one importance wait."""
+
+    __slots__ = ("cursor", "late", "live", "low", "window")
+
+    def __init__(self, low: Klass) -> None:
+        self.low = low
+        self.live: deque[Item] = deque()
+        self.late: deque[Item] = deque()
+        self.window: deque[Item] = deque()
+        self.cursor: Key | None = None
+        """Every key up to here that is on disk and unsent is in the window or in flight."""
+
+
+class Lanes:
+    def __init__(self, epoch: int, written: Key | None, fifo: bool = False) -> None:
+        """written: the last key in the journal, from an earlier run."""
+        self.pending: deque[Item] = deque()
+        """Own entries not on disk, in order; settled ones go when they come to the head."""
+        self.pending_bytes = 0
+        self.flying: dict[Key, tuple[Item, Lane]] = {}
+        self.done = 0
+        """Every own number up to here is on disk or settled."""
+        self.written = written
+        self.live_from = Key(epoch, END)
+        """From here on the live lane has them; before, the backlog."""
+        self._epoch = epoch
+        self._fifo = fifo
+        self._up = False
+        self._first = Row(Klass.ALARM)
+        self._rest = Row(Klass.TELEMETRY)
+        self.rows = (self._rest,) if fifo else (self._first, self._rest)
+
+    def add(self, item: Item) -> None:
+        self.pending.append(item)
+        self.pending_bytes += item.size
+        row = self._row(item)
+        (row.live if self._up and not self._fifo else row.late).append(item)
+
+    def take(
+        self, limit: int, history: int, least: Klass = Klass.TELEMETRY
+    ) -> list[tuple[Entry, Lane]]:
+        """Up to limit entries, of these up to `history` from the backlog. Now they are in flight.
+
+        Entries of a class below `least` stay where they are.
+        """
+        taken: list[tuple[Entry, Lane]] = []
+        for row in self.rows:
+            self._take(row.live, limit, least, taken)
+        limit = min(limit, len(taken) + history)
+        for row in self.rows:
+            self._take(row.window, limit, least, taken)
+            if not self.unread(row):
+                self._take(row.late, limit, least, taken)
+            elif len(taken) < limit:
+                break
+        return taken
+
+    def _take(
+        self, queue: deque[Item], limit: int, least: Klass, taken: list[tuple[Entry, Lane]]
+    ) -> None:
+        held: list[Item] = []
+        while queue and len(taken) < limit:
+            item = queue.popleft()
+            if item.settled:
+                continue
+            if item.entry.klass < least:
+                held.append(item)
+                continue
+            key = item.entry.key
+            lane = Lane.LIVE if key >= self.live_from else Lane.HISTORY
+            self.flying[key] = item, lane
+            taken.append((item.entry, lane))
+        queue.extendleft(reversed(held))
+
+    def unread(self, row: Row) -> bool:
+        """Whether the journal has more for this row's window."""
+        edge = self.edge()
+        return edge is not None and (row.cursor is None or row.cursor < edge)
+
+    def edge(self) -> Key | None:
+        """Up to here the backlog is on disk; beyond, it is live or not written yet."""
+        if self.written is None or self._fifo or self.written < self.live_from:
+            return self.written
+        return Key(self.live_from.epoch, self.live_from.seq - 1)
+
+    def starving(self) -> list[Row]:
+        """Rows whose window is to be filled."""
+        return [r for r in self.rows if len(r.window) <= WINDOW // 2 and self.unread(r)]
+
+    def fill(self, row: Row, entries: Sequence[Entry], read_to: Key) -> None:
+        """Entries of the backlog behind the row's cursor, up to read_to; those in flight are not
+        taken twice."""
+        for entry in entries:
+            if entry.key not in self.flying and (self._fifo or row is self._row_of(entry)):
+                item = Item(entry, 0.0, 0)
+                item.written = True
+                row.window.append(item)
+        row.cursor = read_to
+
+    def from_shelf(self, entry: Entry) -> Item:
+        """To be tried again, among the backlog."""
+        item = Item(entry, 0.0, 0)
+        item.written = item.shelved = True
+        _merge(self._row(item).window, [item])
+        return item
+
+    def accepted(self, keys: Iterable[Key]) -> list[Item]:
+        """These need not be sent again. Returned: those that were in flight."""
+        found = [pair[0] for key in keys if (pair := self.flying.pop(key, None))]
+        for item in found:
+            self.settle(item)
+        self.prune()
+        return found
+
+    def settle(self, item: Item) -> None:
+        if not item.written and not item.settled:
+            self.pending_bytes -= item.size
+        item.settled = True
+
+    def prune(self) -> None:
+        while self.pending and (self.pending[0].settled or self.pending[0].written):
+            self.done = self.pending.popleft().key.seq
+
+    def returned(self, keys: Iterable[Key]) -> None:
+        """Not sent after all: each goes back to where it came from, in order."""
+        back = [pair[0] for key in keys if (pair := self.flying.pop(key, None))]
+        for row in self.rows:
+            mine = [item for item in back if self._row(item) is row]
+            if mine:
+                self._put_back(row, mine)
+
+    def _put_back(self, row: Row, items: list[Item]) -> None:
+        live, window, late = [], [], []
+        for item in items:
+            if item.shelved:
+                window.append(item)
+            elif item.key >= self.live_from and not self._fifo:
+                live.append(item)
+            elif not item.written:
+                late.append(item)
+            elif row.cursor is not None and item.key <= row.cursor:
+                window.append(item)
+        _merge(row.live, live)
+        _merge(row.window, window)
+        _merge(row.late, late)
+
+    def link_changed(self, up: bool, next_seq: int) -> None:
+        """What is unsent belongs to the backlog now; from the next number on it is live."""
+        for row in self.rows:
+            row.late.extend(row.live)
+            row.live.clear()
+        self._up = up
+        self.live_from = Key(self._epoch, next_seq if up else END)
+        self._leave()
+
+    def group(self, limit: int) -> list[Item]:
+        """What is to be written next: neither on disk nor settled, in order, about limit bytes."""
+        found = []
+        for item in self.pending:
+            if limit <= 0:
+                break
+            if not item.settled:
+                found.append(item)
+                limit -= item.size
+        return found
+
+    def is_settled(self, key: Key) -> bool:
+        """Whether an own entry is on disk or settled. Pending ones have neighbouring numbers."""
+        if key.seq <= self.done:
+            return True
+        at = key.seq - self.pending[0].key.seq
+        return self.pending[at].settled or self.pending[at].written
+
+    def mark_written(self, group: Sequence[Item]) -> list[Key]:
+        """The group is on disk. Returned: what was settled meanwhile, so the journal may forget."""
+        for item in group:
+            item.written = True
+            if not item.settled:
+                self.pending_bytes -= item.size
+        if group:
+            self.written = group[-1].key
+        self.prune()
+        self._demote()
+        self._leave()
+        return [item.key for item in group if item.settled]
+
+    def _demote(self) -> None:
+        """The oldest of too many live ones are left to the backlog: they are on disk."""
+        live = self._rest.live
+        while len(live) > LIVE_KEPT and live[0].written:
+            self.live_from = Key(self._epoch, live.popleft().key.seq + 1)
+        for row in self.rows:
+            while row.live and row.live[0].key < self.live_from and row.live[0].written:
+                row.live.popleft()
+
+    def _leave(self) -> None:
+        """What is on disk leaves memory: no cursor has passed it, they end where it began."""
+        for row in self.rows:
+            while row.late and row.late[0].written:
+                row.late.popleft()
+
+    def reread(self) -> None:
+        """Windows are dropped and read again from the first that is not in flight: the journal
+        changed under them."""
+        for row in self.rows:
+            shelved = [item for item in row.window if item.shelved]
+            read = [item for item in row.window if not item.shelved]
+            if read:
+                row.cursor = _before(read[0].key)
+                row.window = deque(shelved)
+
+    def shed(self, target: int, high: Klass = Klass.TELEMETRY) -> list[Item]:
+        """Of what is in memory only, class high and below goes, oldest first, until no more than
+        target bytes are held. Not what is in flight. Returned: what went, to be accounted for."""
+        gone = []
+        for item in self.pending:
+            if self.pending_bytes <= target:
+                break
+            if item.entry.klass <= high and not item.settled and item.key not in self.flying:
+                self.settle(item)
+                gone.append(item)
+        for row in self.rows:
+            for queue in (row.live, row.late):
+                left = [item for item in queue if not item.settled]
+                queue.clear()
+                queue.extend(left)
+        self.prune()
+        return gone
+
+    def live_waits(self) -> bool:
+        return any(row.live for row in self.rows)
+
+    def backlog_waits(self) -> bool:
+        """Whether `take` could give some of the backlog now."""
+        return any(r.window or (r.late and not self.unread(r)) for r in self.rows)
+
+    def _row(self, item: Item) -> Row:
+        return self._row_of(item.entry)
+
+    def _row_of(self, entry: Entry) -> Row:
+        return self._first if entry.klass >= Klass.ALARM and not self._fifo else self._rest
+
+
+def _merge(queue: deque[Item], items: Sequence[Item]) -> None:
+    if items:
+        ordered = sorted((*items, *queue), key=lambda item: item.entry.key)
+        queue.clear()
+        queue.extend(ordered)
+
+
+def _before(key: Key) -> Key:
+    """The greatest key that is smaller; numbers begin with 1, so 0 comes before all of an epoch."""
+    return Key(key.epoch, key.seq - 1)

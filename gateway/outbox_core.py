@@ -1,0 +1,232 @@
+"""What the outbox holds in memory: numbering, lanes, books, the queues to the writer.
+
+No I/O, no thread, no lock: the outbox calls it under its lock, the tests call it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from gateway import gaps
+from gateway.books import Books
+from gateway.lanes import Item, Lanes
+from gateway.model import (
+    Alarm,
+    Entry,
+    Gap,
+    GapReason,
+    Key,
+    Klass,
+    Lane,
+    Recorded,
+    Sample,
+    Stamp,
+)
+from gateway.records import device_of, klass_of, wall_of
+
+GROUP = 64 << 10
+"""Bytes that are worth a write at once."""
+
+SWELL = 4
+"""An entry in memory takes about four times the bytes of its record."""
+
+FORGETS = 100
+"""Acknowledgements that are noted together: so many may come twice after a crash."""
+
+
+def size_of(recorded: Recorded) -> int:
+    """Bytes of its record, about: encoding it costs more than a guess is worth."""
+    if isinstance(recorded, Sample):
+        return 110 + 2 * len(recorded.device) + 30 * len(recorded.readings)
+    if isinstance(recorded, Alarm):
+        return 200 + len(recorded.text)
+    return 300
+
+
+class Rate:
+    """How much of the backlog may go now: a token bucket of a second's worth. 0: no limit."""
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._tokens = 0.0
+        self._at = now
+
+    def allowance(self, now: float, limit: int) -> int:
+        if not self._rate:
+            return limit
+        full = max(1.0, self._rate)
+        self._tokens = min(full, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        return min(limit, int(self._tokens))
+
+    def spend(self, count: int) -> None:
+        if self._rate:
+            self._tokens -= count
+
+    def ready_at(self) -> float:
+        """Monotonic seconds when a tenth of a second's worth, or one, may go."""
+        if not self._rate:
+            return 0.0
+        return self._at + (max(1.0, self._rate / 10) - self._tokens) / self._rate
+
+
+class Core:
+    def __init__(
+        self,
+        *,
+        epoch: int,
+        written: Key | None,
+        clock: Callable[[], Stamp],
+        monotonic: Callable[[], float],
+        each: bool,
+        fifo: bool,
+        memory: int,
+        history_rate: float,
+    ) -> None:
+        now = monotonic()
+        self.epoch = epoch
+        self.seq = 0
+        self.lanes = Lanes(epoch, written, fifo)
+        self.books = Books(now)
+        self.up = False
+        self.hungry = True
+        """The last `take` got less than it asked for: whoever takes wants to be woken."""
+        self.urgent = 0
+        """Up to this number it is to be on disk at once."""
+        self.writing = 0
+        """Up to this number the writer is encoding; what it encodes does not change any more."""
+        self.evicting = False
+        """Records of the backlog are about to go: none of them may be taken."""
+        self.forgets: set[Key] = set()
+        self.forget_since = 0.0
+        self.refusals: list[tuple[Item, str]] = []
+        self.retried: set[Key] = set()
+        """Entries of the shelf that are being tried again."""
+        self.unshelved: list[Key] = []
+        """Entries of the shelf that were accepted: the files may go."""
+        self.clock = clock
+        self.monotonic = monotonic
+        self._each = each
+        self._fifo = fifo
+        self._memory = memory
+        self.rate = Rate(history_rate, now)
+        self._overflow: Item | None = None
+
+    def record(self, recorded: Recorded) -> Item:
+        """Numbered and kept. What no longer fits into memory goes, with an account."""
+        now = self.monotonic()
+        klass = klass_of(recorded)
+        self.seq += 1
+        entry = Entry(Key(self.epoch, self.seq), klass, recorded)
+        item = Item(entry, now, size_of(recorded))
+        self.lanes.add(item)
+        self.books.record(now)
+        if self._each or klass >= Klass.COUNTER:
+            self.urgent = self.seq
+        if self.lanes.pending_bytes * SWELL > self._memory and klass < Klass.GAP:
+            self.shed(self._memory * 9 // 10 // SWELL, GapReason.STORAGE)
+        return item
+
+    def shed(self, target: int, reason: GapReason) -> int:
+        """Make room in memory; not even what is dear may fill it twice over. Returns how many."""
+        gone = self.lanes.shed(target)
+        gone += self.lanes.shed(2 * self._memory // SWELL, Klass.ALARM)
+        if gone:
+            self.books.drop(reason.value, len(gone))
+            self._tell(self._span(reason, [item.entry for item in gone]))
+        return len(gone)
+
+    def _span(self, reason: GapReason, gone: Sequence[Entry]) -> Gap:
+        walls = [wall for entry in gone if (wall := wall_of(entry.recorded))]
+        devices = {device_of(entry.recorded) for entry in gone}
+        return Gap(
+            reason=reason,
+            stamp=self.clock(),
+            epoch=self.epoch,
+            first_seq=min(entry.key.seq for entry in gone),
+            last_seq=max(entry.key.seq for entry in gone),
+            count=len(gone),
+            device=devices.pop() if len(devices) == 1 else "",
+            first_time=min(walls, default=0.0),
+            last_time=max(walls, default=0.0),
+        )
+
+    def _tell(self, gap: Gap) -> None:
+        """One gap record for a long overflow, as long as nobody has seen it."""
+        item = self._overflow
+        if item is not None and self._may_change(item):
+            told = item.entry.recorded
+            if isinstance(told, Gap) and told.reason is gap.reason:
+                item.entry = Entry(item.key, Klass.GAP, gaps.widened(told, [gap]))
+                return
+        self._overflow = self.record(gap)
+
+    def _may_change(self, item: Item) -> bool:
+        seen = item.written or item.settled or item.key in self.lanes.flying
+        return not seen and item.key.seq > self.writing
+
+    def take(self, limit: int, history: int, least: Klass) -> list[tuple[Entry, Lane]]:
+        now = self.monotonic()
+        history = 0 if self.evicting else self.rate.allowance(now, min(limit, history))
+        taken = self.lanes.take(limit, limit if self._fifo else history, least)
+        self.rate.spend(sum(lane is Lane.HISTORY for _, lane in taken))
+        self.hungry = len(taken) < limit
+        return taken
+
+    def accepted(self, keys: Iterable[Key]) -> None:
+        found = self.lanes.accepted(keys)
+        shelved = [item.key for item in found if item.shelved]
+        self.books.accept(self.monotonic(), len(found), len(shelved))
+        self.unshelved.extend(shelved)
+        self.forget(item.key for item in found if item.written and not item.shelved)
+
+    def refused(self, key: Key, reason: str) -> None:
+        """Off the lanes at once, on the shelf when the writer comes to it."""
+        for item in self.lanes.accepted([key]):
+            self.refusals.append((item, reason))
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """The journal may forget these; the writer tells it."""
+        if not self.forgets:
+            self.forget_since = self.monotonic()
+        self.forgets.update(keys)
+
+    def wakes(self, now: float) -> bool:
+        """Whether whoever takes waits, and there is something for him."""
+        lanes = self.lanes
+        if not self.hungry:
+            return False
+        history = not self.evicting and (self._fifo or self.rate.ready_at() <= now)
+        return lanes.live_waits() or (history and lanes.backlog_waits())
+
+    def wake_due(self) -> float | None:
+        """When the backlog's rate lets the next go, if somebody waits for it."""
+        waits = self.up and self.hungry and not self.evicting and self.lanes.backlog_waits()
+        return self.rate.ready_at() if waits else None
+
+    def mark_written(self, group: Sequence[Item]) -> None:
+        self.forget(self.lanes.mark_written(group))
+        self.writing = 0
+
+    def link_changed(self, up: bool) -> None:
+        self.up = up
+        self.lanes.link_changed(up, self.seq + 1)
+
+    def oldest(self) -> float | None:
+        """Wall seconds of the oldest entry in memory, None if there is none or it is not known."""
+        pending = self.lanes.pending
+        return wall_of(pending[0].entry.recorded) or None if pending else None
+
+    def commit_due(self, commit_every: float) -> float | None:
+        """Monotonic seconds when the next group is to be written; None when there is none."""
+        pending = self.lanes.pending
+        if not pending:
+            return None
+        if self.lanes.done < self.urgent or self.lanes.pending_bytes >= GROUP:
+            return 0.0
+        return pending[0].taken + commit_every
+
+    def forget_due(self, within: float) -> float | None:
+        if not self.forgets:
+            return None
+        return 0.0 if len(self.forgets) >= FORGETS else self.forget_since + within

@@ -1,0 +1,220 @@
+"""The outbox's one thread at the disk: every call of a journal or the shelf is made here.
+
+`step` does what is due and returns; the thread in `outbox.py` calls it again and again, the tests
+call it by hand. What happens when storage fails is decided here: the writer goes on from memory,
+says so once, and tries again, at first after a second, later every half minute.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from gateway.journal import Journal, JournalFault, JournalFull, JournalUsage, Mark, Record
+from gateway.lanes import Item
+from gateway.model import Gap, GapReason
+from gateway.outbox_backlog import Backlog
+from gateway.outbox_core import Core
+from gateway.outbox_eviction import Evictor
+from gateway.outbox_shelf import ShelfKeeper, to_record
+
+GROUP_LIMIT = 256 << 10
+"""Bytes in one write at most: a slow card shall not hold a result back behind megabytes."""
+
+CURSOR_SYNC = 10.0
+"""Seconds that acknowledgements may be known to the page cache only."""
+
+RETRY_FIRST, RETRY_LAST = 1.0, 30.0
+
+NOTHING = JournalUsage(0, 0, 0, 0, False, None)
+
+
+class Writer:
+    def __init__(
+        self,
+        core: Core,
+        lock: threading.Condition,
+        *,
+        open_journal: Callable[[], Journal],
+        evictor: Evictor,
+        backlog: Backlog,
+        keeper: ShelfKeeper,
+        commit_every: float,
+        report: Callable[[str], None],
+    ) -> None:
+        self._core = core
+        self._lock = lock
+        self._open_journal = open_journal
+        self._evictor = evictor
+        self._backlog = backlog
+        self._keeper = keeper
+        self._commit_every = commit_every
+        self._report = report
+        self._journal: Journal | None = None
+        self._marked = False
+        self._retry_at = 0.0
+        self._retry_wait = RETRY_FIRST
+        self._full_until = 0.0
+        self._unsynced_since: float | None = None
+        self.storage = "ok"
+        self.usage = NOTHING
+
+    def adopt(self, journal: Journal) -> None:
+        """The journal from now on, with what an earlier run left in it."""
+        self._journal = journal
+        self.usage = journal.usage()
+        last = journal.last()
+        with self._lock:
+            self._core.books.inherit(self.usage.kept, 0)
+            if self._core.lanes.written is None:
+                self._core.lanes.written = last
+
+    def due(self) -> float | None:
+        """Monotonic seconds of the next step, None when there is nothing to do. Under the lock."""
+        core = self._core
+        writes = [
+            core.commit_due(self._commit_every),
+            core.forget_due(self._commit_every),
+            self._evictor.due(self.usage.crowded),
+            None if self._unsynced_since is None else self._unsynced_since + CURSOR_SYNC,
+            0.0 if self._journal is None else None,
+        ]
+        times = [max(time, self._retry_at) for time in writes if time is not None]
+        if self._journal is not None and self._backlog.starving():
+            times.append(self._retry_at)
+        times.extend(t for t in (self._keeper.due(), core.wake_due()) if t is not None)
+        return min(times, default=None)
+
+    def step(self) -> None:
+        """One round of all that is due. A stage that fails does not keep the others from theirs."""
+        now = self._core.monotonic()
+        if now >= self._retry_at:
+            failed = None
+            for stage in (self._reopen, self._forget, self._commit, self._evict, self._refill):
+                try:
+                    stage(now)
+                except JournalFault as fault:
+                    failed = failed or fault
+            self._judge(now, failed)
+        if self._journal is not None:
+            self._backlog.damages(self._journal)
+            self.usage = self._journal.usage()
+        self._keeper.step(now)
+        with self._lock:
+            self._lock.notify_all()
+
+    def _judge(self, now: float, failed: JournalFault | None) -> None:
+        """Tell a change of the storage's health once, and choose when to try again."""
+        if failed is None:
+            if self.storage != "ok":
+                self._report("storage works again")
+            self.storage, self._retry_wait = "ok", RETRY_FIRST
+            return
+        if self.storage == "ok":
+            self._report(f"storage fails, going on from memory: {failed}")
+        self.storage = str(failed)
+        self._retry_at = now + self._retry_wait
+        self._retry_wait = min(RETRY_LAST, 2 * self._retry_wait)
+
+    def _reopen(self, now: float) -> None:
+        if self._journal is None:
+            self.adopt(self._open_journal())
+
+    def _forget(self, now: float) -> None:
+        journal = self._journal
+        if journal is None:
+            return
+        with self._lock:
+            self._core.forget(self._backlog.accounted())
+            keys, self._core.forgets = self._core.forgets, set()
+        if keys:
+            journal.forget(keys)
+            self._unsynced_since = self._unsynced_since or now
+            journal.settle(sync=False)
+        elif self._unsynced_since is not None and now >= self._unsynced_since + CURSOR_SYNC:
+            self._unsynced_since = None
+            journal.settle(sync=True)
+
+    def _commit(self, now: float) -> None:
+        journal = self._journal
+        if journal is None:
+            return
+        with self._lock:
+            due = self._core.commit_due(self._commit_every)
+            failing = self.storage != "ok"
+            if not failing and (due is None or max(due, self._full_until) > now):
+                return
+            group = self._core.lanes.group(GROUP_LIMIT)
+            self._core.writing = group[-1].key.seq if group else 0
+        try:
+            self.write(journal, group)
+        except JournalFull:
+            self._full(now)
+        finally:
+            self._core.writing = 0
+
+    def write(self, journal: Journal, group: Sequence[Item]) -> None:
+        """Durable when it returns. With an empty group it still tries whether the disk works."""
+        journal.append([record for item in group if (record := self._encoded(item))])
+        if not self._marked or not group:
+            journal.set_mark(Mark(self._core.epoch, 0, clean=False))
+            self._marked = True
+        with self._lock:
+            self._core.mark_written(group)
+            self._lock.notify_all()
+
+    def _encoded(self, item: Item) -> Record | None:
+        """None for what no record can hold: a driver's mistake, which must not stop the rest."""
+        try:
+            return to_record(item.entry)
+        except (ValueError, TypeError) as error:
+            self._report(f"entry {item.key} cannot be written: {error}")
+            return None
+
+    def _full(self, now: float) -> None:
+        """Room was not made in time, or none can be: what is in memory only gives way."""
+        with self._lock:
+            if not self._core.shed(0, GapReason.OLDEST):
+                self._full_until = now + 1.0
+
+    def _evict(self, now: float) -> None:
+        if self._journal is not None:
+            self._evictor.step(self._journal, now)
+
+    def _refill(self, now: float) -> None:
+        if self._journal is not None:
+            self._backlog.refill(self._journal, self._evictor.expired_before())
+
+    def begin(self, gaps: Sequence[Gap]) -> None:
+        """The first writes of a run: the account of earlier ones, then the mark of this one.
+
+        In that order: should the power go in between, the next run finds the old mark.
+        """
+        with self._lock:
+            for gap in gaps:
+                self._core.record(gap)
+        self.step()
+        if self._journal is not None and not self._marked:
+            try:
+                self.write(self._journal, [])
+            except JournalFault as fault:
+                self._judge(self._core.monotonic(), fault)
+
+    def finish(self) -> bool:
+        """Write everything. True when all of it is on disk and the run is marked as clean."""
+        journal = self._journal
+        if journal is None:
+            return False
+        try:
+            self._forget(self._core.monotonic())
+            while group := self._core.lanes.group(GROUP_LIMIT):
+                self.write(journal, group)
+            journal.settle(sync=True)
+            written = self._core.lanes.written
+            journal.set_mark(Mark(self._core.epoch, self._core.seq, True, written))
+        except (JournalFault, JournalFull) as error:
+            self._report(f"not everything is on disk: {error}")
+            return False
+        finally:
+            journal.close()
+        return True
