@@ -11,10 +11,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -32,7 +34,14 @@ def properties(packet_type: int) -> Properties:
     return Properties(packet_type)  # type: ignore[no-untyped-call]
 
 
-_SUCCESS = ReasonCode(PacketTypes.PUBACK, "Success")
+@functools.cache
+def _reason(packet_type: int, code: int) -> ReasonCode:
+    try:
+        return ReasonCode(packet_type, identifier=code)
+    except KeyError:
+        raise MalformedPacket(f"reason code 0x{code:02x}") from None
+
+
 _EMPTY = properties(PacketTypes.PUBACK)
 
 
@@ -64,14 +73,17 @@ class WiredClient(paho.Client):
     def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
         # Without a reason it is a success (MQTT 5, 3.4.2.1), and in 3.1.1 there is none.
-        if len(packet) != 2:
+        # Anything longer has properties, perhaps malformed: paho looks at those.
+        if len(packet) not in (2, 3):
             return super()._handle_pubackcomp(cmd)
-        return self._settle(packet[0] << 8 | packet[1], _SUCCESS)
+        kind = PacketTypes.PUBACK if cmd == "PUBACK" else PacketTypes.PUBCOMP
+        reason = _reason(kind, packet[2] if len(packet) == 3 else 0)
+        return self._settle(packet[0] << 8 | packet[1], reason)
 
     def _handle_pubrec(self) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
         if len(packet) > 2 and packet[2] >= 0x80:
-            refusal = ReasonCode(PacketTypes.PUBREC, identifier=packet[2])
+            refusal = _reason(PacketTypes.PUBREC, packet[2])
             return self._settle(packet[0] << 8 | packet[1], refusal)
         return super()._handle_pubrec()
 
