@@ -111,9 +111,10 @@ def everything() -> Iterator[tuple[str, Driver | DriverUnusable]]:
     import pkgutil  # for listings and the error path only
 
     for folder in FOLDERS:
-        package = importlib.util.find_spec(f"drivers.{folder}")
-        paths = package.submodule_search_locations if package else None
-        for name in sorted(module.name for module in pkgutil.iter_modules(paths or [])):
+        if importlib.util.find_spec(f"drivers.{folder}") is None:
+            continue
+        package = importlib.import_module(f"drivers.{folder}")
+        for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
             driver = _or_reason(_from_module, name, folder)
             if driver is not None:
                 yield name, driver

@@ -42,8 +42,8 @@ exit codes:
 
 def main(arguments: list[str]) -> int:
     """Run one verb; the exit code as EXIT_CODES has it."""
-    asked = arguments[0] if arguments and arguments[0] in VERBS else None
-    parser = make_parser([asked] if asked else list(VERBS))
+    first = arguments[0] if arguments else ""
+    parser = make_parser([first] if first in VERBS else [] if first == "--version" else list(VERBS))
     args = parser.parse_args(arguments)
     if args.verb is None:
         parser.print_help()
@@ -96,7 +96,10 @@ class _Version(argparse.Action):
     """Looks the version up only when it is asked for: the package metadata is slow to read."""
 
     def __call__(self, parser: argparse.ArgumentParser, *unused: object, **also: object) -> None:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"tidegate {version('tidegate')}")
+        try:
+            print(f"tidegate {version('tidegate')}")
+        except PackageNotFoundError:
+            print("tidegate, run from a source tree that is not installed")
         parser.exit()
