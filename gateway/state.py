@@ -107,6 +107,13 @@ class Store:
             db.execute("insert or replace into meta values ('epoch', ?)", (epoch,))
         return epoch
 
+    def raise_epoch(self, epoch: int) -> None:
+        """The journal knew of a later run than this file did."""
+        with self._transaction() as db:
+            db.execute(
+                "update meta set value = ? where key = 'epoch' and value < ?", (epoch, epoch)
+            )
+
     def begin(self, command: Command, deadline: float | None) -> None:
         """The intent: from now on this id is known, and its act may have happened."""
         if self.volatile:

@@ -36,6 +36,13 @@ def test_epochs_only_grow(path: Path) -> None:
     assert epochs[0] > 0
 
 
+def test_the_journal_may_know_of_a_later_epoch(store: Store) -> None:
+    first = store.next_epoch()
+    store.raise_epoch(first + 10)
+    store.raise_epoch(first + 5)
+    assert store.next_epoch() == first + 11
+
+
 def test_a_state_made_anew_does_not_number_from_the_beginning(tmp_path: Path) -> None:
     """The clock keeps a replaced card from using numbers that the far end has seen."""
     assert Store(tmp_path / "new.db").next_epoch() > 900_000

@@ -1,0 +1,103 @@
+"""What the gateway says of itself: device status, health, alarms of its own, the clock's anchor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from gateway.attached import Attached
+from gateway.clock import Clock, offset_of
+from gateway.codecs.base import Dialect, Health, LinkStatus, Publication
+from gateway.health import host_health
+from gateway.model import OutboxStats
+from gateway.state import StateFault, Store
+
+log = logging.getLogger(__name__)
+
+ANCHOR_DRIFT = 0.5
+"""Seconds by which a boot's offset must have moved to be worth another write."""
+
+
+class Books(Protocol):
+    def stats(self) -> OutboxStats: ...
+
+
+class Board(Protocol):
+    """Where notices are put up."""
+
+    def notice(self, publication: Publication) -> None: ...
+
+    def status(self) -> LinkStatus: ...
+
+
+class Reporter:
+    """device is for the workers' threads; health and anchor are main's chores.
+
+    state: a path on the disk that holds the journal. anchors: boot id to wall offset, shared with
+    whoever corrects old stamps; `anchor` adds this boot's once the clock can be believed.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialect: Dialect,
+        board: Board,
+        books: Books,
+        clock: Clock,
+        store: Store,
+        anchors: dict[str, float],
+        state: Path,
+        devices: Iterable[Attached],
+        epoch: int,
+    ) -> None:
+        self._dialect = dialect
+        self._board = board
+        self._books = books
+        self._clock = clock
+        self._store = store
+        self._anchors = anchors
+        self._state = state
+        self._devices = tuple(devices)
+        self._epoch = epoch
+        self._started = clock.monotonic()
+
+    def device(self, name: str, online: bool, reason: str) -> None:
+        self._board.notice(self._dialect.device_status(name, online, reason))
+
+    def health(self) -> None:
+        devices = self._devices
+        self._board.notice(
+            self._dialect.health(
+                Health(
+                    stamp=self._clock.stamp(),
+                    uptime=self._clock.monotonic() - self._started,
+                    epoch=self._epoch,
+                    outbox=self._books.stats(),
+                    link=self._board.status(),
+                    host=host_health(self._state),
+                    devices_offline=tuple(a.name for a in devices if a.online is False),
+                    events={
+                        "device_failures": sum(a.failures for a in devices),
+                        "corrupt_telegrams": sum(a.corrupt for a in devices),
+                        "looks": sum(a.looks for a in devices),
+                    },
+                )
+            )
+        )
+
+    def anchor(self) -> None:
+        """Remembers this boot's wall offset, so that stamps taken before can be corrected."""
+        stamp = self._clock.stamp()
+        if not stamp.synchronised:
+            return
+        offset = offset_of(stamp)
+        known = self._anchors.get(stamp.boot_id)
+        if known is not None and abs(known - offset) < ANCHOR_DRIFT:
+            return
+        self._anchors[stamp.boot_id] = offset
+        try:
+            self._store.remember_anchor(stamp.boot_id, offset)
+        except StateFault as fault:
+            log.error("the clock's offset was not remembered: %s", fault)
