@@ -6,19 +6,15 @@ one to four seconds. Meters give more values, and finer ones, after their PIN wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
-from drivers.base import Corrupt, LineSettings, Option, SerialPort, Telegram
+from drivers.base import LineSettings, Option, SerialPort
 from drivers.serial.obis import CHANNELS
 from drivers.serial.sml_decode import SmlDecoder
 from drivers.serial.stream import StreamMeter
 
 DECODER = SmlDecoder
-
-NAMED = frozenset(channel.name for channel in CHANNELS)
 
 
 class Sml(StreamMeter):
@@ -44,18 +40,7 @@ class Sml(StreamMeter):
         ] = False,
     ) -> None:
         decoder = partial(SmlDecoder, signed_power=signed_power)
-        super().__init__(port, LineSettings(baudrate), decoder, CHANNELS, silence)
-        self._unnamed = unnamed
-
-    def receive(self) -> Sequence[Telegram | Corrupt]:
-        heard = super().receive()
-        return heard if self._unnamed else [_named(one) for one in heard]
-
-
-def _named(one: Telegram | Corrupt) -> Telegram | Corrupt:
-    if isinstance(one, Corrupt):
-        return one
-    return replace(one, readings=tuple(r for r in one.readings if r.channel in NAMED))
+        super().__init__(port, LineSettings(baudrate), decoder, CHANNELS, silence, unnamed)
 
 
 DRIVER = Sml
