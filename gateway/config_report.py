@@ -78,6 +78,13 @@ class Report:
         if self._errors:
             raise ConfigErrors(_in_order(self._errors), self.warnings)
 
+    def written(self, path: Path) -> Any:
+        """What the file says there, before the environment's values went in."""
+        here: Any = self._document
+        for step in path:
+            here = _child(here, step)
+        return here
+
     def _problem(self, path: Path, message: str, hint: str, secret: bool) -> Problem:
         line, column = self._position(path)
         source = self._lines[line - 1] if line and not secret else ""
@@ -115,6 +122,10 @@ class Place:
 
     def error(self, message: str, hint: str = "") -> None:
         self.report.error(self.path, message, hint, secret=self.secret)
+
+    @property
+    def written(self) -> Any:
+        return self.report.written(self.path)
 
     def warn(self, message: str, hint: str = "") -> None:
         self.report.warn(self.path, message, hint, secret=self.secret)

@@ -13,6 +13,7 @@ SCHEMES = ("mqtt", "mqtts", "ws", "wss", "unix")
 PLAIN = ("mqtt", "ws")
 PROXY_SCHEMES = ("http", "socks5")
 
+_VARIABLE = re.compile(r"(?<!\$)\$\{")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?")
 
 
@@ -123,7 +124,7 @@ def _check_root(root: str, place: Place) -> None:
 def _check_secrets(upstream: UpstreamSettings, place: Place) -> None:
     if upstream.password and upstream.password_file:
         place.at("password_file").error("stands beside password", "give one of them")
-    elif upstream.password:
+    elif upstream.password and not _VARIABLE.search(place.at("password").written):
         place.at("password", secret=True).warn(
             "whoever reads this file can use it", "better: password_file, or ${NAME}"
         )

@@ -8,9 +8,10 @@ import select
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from drivers.base import Actuator, DriverError, NoAnswer, Reading, Sensor, Stream, Telegram
+from drivers.base import Actuator, Channel, DriverError, NoAnswer, Reading, Sensor, Stream, Telegram
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.attached import finish, steps_of
 from gateway.cli.problems import EX_CONFIG, load_or_explain
@@ -78,7 +79,7 @@ def _look(device: DeviceSettings, settings: Settings) -> tuple[Sequence[Reading]
     try:
         made = make_device(device, bus)
         assert not isinstance(made, Actuator)
-        return read_once(made), units_of(made.channels)
+        return _rounded(read_once(made), made.channels), units_of(made.channels)
     finally:
         close = getattr(bus, "close", None)
         if close is not None:
@@ -95,6 +96,17 @@ def read_once(device: Sensor | Stream) -> Sequence[Reading]:
         return readings
     finally:
         device.close()
+
+
+def _rounded(readings: Sequence[Reading], channels: Sequence[Channel]) -> list[Reading]:
+    """To the decimal places that carry information, as they are published."""
+    digits = {channel.name: channel.digits for channel in channels}
+    return [
+        replace(reading, value=round(reading.value, digits[reading.channel]))
+        if isinstance(reading.value, float) and reading.channel in digits
+        else reading
+        for reading in readings
+    ]
 
 
 def _first_telegram(device: Stream) -> Sequence[Reading]:

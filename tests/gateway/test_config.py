@@ -137,7 +137,7 @@ def test_an_empty_file_says_what_is_needed() -> None:
         ),
         ("[t]\na = 1\na = 2", "x.toml:3: not valid TOML: Cannot overwrite a value"),
         ("\n\n[t", "x.toml:3: not valid TOML: Expected ']' at the end of a table declaration"),
-        ('a = """x\n\n', 'x.toml:1: not valid TOML: Unterminated string'),
+        ('a = """x\n\n', "x.toml:1: not valid TOML: Unterminated string"),
     ],
 )
 def test_broken_toml_has_its_line(text: str, expected: str) -> None:
@@ -229,6 +229,8 @@ def test_a_password_in_clear_is_a_warning() -> None:
         "better: password_file, or ${NAME}"
     ]
     assert "hunter2" not in repr(loaded.warnings)
+    text = f'{HEAD}username = "u"\npassword = "${{PW}}"\n'
+    assert parse(text, "x.toml", {"PW": "hunter2"}).warnings == ()
 
 
 def test_columns_point_at_the_key() -> None:
