@@ -1,0 +1,148 @@
+"""The daemon with one more input, for the bench alone: the line protocol, a reading a line.
+
+Everything behind the input is the product: outbox, journal, link, supervisor. The feeder sends
+`topic<TAB>payload<LF>` and is answered with the count of readings accepted so far, which here
+means on disk or acknowledged upstream.
+
+    python bench/line_input.py --in-port 5001 --up-port 1883 --dir DIR [--history same-topic]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import sys
+import threading
+from collections import deque
+
+from gateway import service
+from gateway.build import House, assemble
+from gateway.config import parse
+from gateway.model import Key, Reading, Sample
+
+CONFIG = """
+[gateway]
+id = "site1"
+state = "{directory}"
+health_every = {health}
+
+[upstream]
+url = "mqtt://127.0.0.1:{port}"
+root = "gw"
+window = {window}
+history = "{history}"
+history_batch = {batch}
+
+[outbox]
+size = "{size}"
+commit_every = {commit}
+durability = "{durability}"
+keep_free = 0
+"""
+
+RENAMED = {"seq": "number", "ts": "due"}
+"""Keys of the bench's readings that are ours already."""
+
+
+class Connection:
+    """One feeder: a thread that takes lines, a thread that says how many are safe."""
+
+    def __init__(self, house: House, sock: socket.socket) -> None:
+        self._house = house
+        self._socket = sock
+        self._unsettled: deque[Key] = deque()
+        self._more = threading.Semaphore(0)
+        self._open = True
+        threading.Thread(target=self._take, daemon=True).start()
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _take(self) -> None:
+        rest = b""
+        while data := self._receive():
+            lines = (rest + data).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                key = self._house.outbox.append(self._sample(line)).key
+                self._unsettled.append(key)
+            if lines:
+                self._more.release()
+        self._open = False
+        self._more.release()
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(65536)
+        except OSError:
+            return b""
+
+    def _sample(self, line: bytes) -> Sample:
+        topic, payload = line.split(b"\t", 1)
+        device = topic.split(b"/")[2].decode()
+        readings = tuple(
+            Reading(RENAMED.get(name, name), value) for name, value in json.loads(payload).items()
+        )
+        return Sample(device, self._house.clock.stamp(), readings)
+
+    def _answer(self) -> None:
+        settled = 0
+        while self._open:
+            self._more.acquire()
+            while self._unsettled and self._open:
+                # Waiting for the newest of what is there, then taking all that are safe by then,
+                # is one wake-up a group.
+                self._house.outbox.settled(self._unsettled[-1], 1.0)
+                before = settled
+                while self._unsettled and self._house.outbox.settled(self._unsettled[0], 0.0):
+                    self._unsettled.popleft()
+                    settled += 1
+                if settled > before:
+                    self._say(settled)
+
+    def _say(self, count: int) -> None:
+        try:
+            self._socket.sendall(b"%d\n" % count)
+        except OSError:
+            self._open = False
+
+
+def serve(house: House, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)) as server:
+        while True:
+            sock, _ = server.accept()
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Connection(house, sock)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--in-port", type=int, required=True)
+    parser.add_argument("--up-port", type=int, required=True)
+    parser.add_argument("--dir", required=True)
+    parser.add_argument("--history", default="batch")
+    parser.add_argument("--batch", type=int, default=200)
+    parser.add_argument("--window", type=int, default=100)
+    parser.add_argument("--size", default="512MiB")
+    parser.add_argument("--commit", type=float, default=0.05)
+    parser.add_argument("--durability", default="window")
+    options = parser.parse_args()
+    text = CONFIG.format(
+        directory=options.dir,
+        port=options.up_port,
+        history=options.history,
+        batch=options.batch,
+        window=options.window,
+        size=options.size,
+        commit=options.commit,
+        durability=options.durability,
+        health=3600,
+    )
+    settings, _ = parse(text, "bench", {})
+    service.set_up_logging("info")
+    house = assemble(settings)
+    threading.Thread(target=serve, args=(house, options.in_port), daemon=True).start()
+    return house.supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

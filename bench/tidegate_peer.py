@@ -1,0 +1,53 @@
+"""Tidegate as a peer of the gateway bench, found through BENCH_PEERS.
+
+`tidegate` is the product as it is installed; the other names change one thing each.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from gwbench.peers import Peer, peer
+
+HERE = Path(__file__).resolve().parent
+PYTHON = os.environ.get("TIDEGATE_PYTHON") or str(HERE.parent / ".venv/bin/python")
+
+# The subscriber is a process of its own and looks the decoder up by name.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(HERE), os.environ.get("PYTHONPATH", "")])
+)
+
+
+@peer
+class Tidegate(Peer):
+    name = "tidegate"
+    feed = "line"
+    decoder = "tidegate_decode:decode"
+    claims = "on disk or acknowledged upstream within 50 ms, else not accepted"
+    options: tuple[str, ...] = ()
+
+    def launch(self) -> None:
+        command = [PYTHON, HERE / "line_input.py", "--in-port", self.in_port]
+        command += ["--up-port", self.up_port, "--dir", self.dir, *self.options]
+        # No PYTHONPATH of the bench's: the product runs with what is installed.
+        self.spawn(command, extra_env={"PYTHONPATH": ""})
+
+
+@peer
+class TidegateOneByOne(Tidegate):
+    name = "tidegate-single"
+    claims = "as tidegate, the backlog one message a reading"
+    options = ("--history", "same-topic")
+
+
+@peer
+class TidegateEach(Tidegate):
+    name = "tidegate-each"
+    claims = "every reading on disk before it is accepted"
+    options = ("--durability", "each", "--history", "same-topic")
+
+
+if __name__ == "__main__":
+    sys.exit(f"run the bench with BENCH_PEERS={Path(__file__).name}")
