@@ -13,7 +13,7 @@ began, or since health told that nothing was waiting.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +80,8 @@ class GatewayAccount:
         Unexplained losses found so far stay found; the account begins anew.
         """
         self._found = list(self.report(now).missing)
-        self._counts["received"] += sum(run.numbers.received for run in self._runs.values())
+        self._counts["numbered"] += sum(n.size for n in self._numbers())
+        self._counts["received"] += sum(n.received for n in self._numbers())
         self._counts["blind"] += 1
         self._runs.clear()
         self._early.clear()
@@ -116,7 +117,7 @@ class GatewayAccount:
         if entry.lane == "history":
             self._counts["history"] += 1
         if entry.kind == "gap":
-            self._gap(entry.fields)
+            self._gap(entry.fields, now)
         if entry.kind in ("state", "result"):
             self._answers[entry.epoch, entry.seq] = {entry.kind}
             if len(self._answers) > ANSWERS:
@@ -141,19 +142,17 @@ class GatewayAccount:
             return None
         return self._runs.setdefault(epoch, _Run(Numbers(1)))
 
-    def _gap(self, fields: Mapping[str, Any]) -> None:
-        epoch, first, last = (
-            fields.get("gap_epoch"),
-            fields.get("first_seq"),
-            fields.get("last_seq"),
-        )
+    def _gap(self, fields: Mapping[str, Any], now: float) -> None:
+        epoch, first, last = (fields.get(n) for n in ("gap_epoch", "first_seq", "last_seq"))
         count, reason = fields.get("count"), str(fields.get("reason", "?"))
         if not isinstance(epoch, int) or not isinstance(first, int):
             return
         run = self._run(epoch)
         if run is None:
             return
-        if not isinstance(last, int):
+        if reason == CRASH:
+            self._crashed(epoch, run, first, now)
+        elif not isinstance(last, int):
             run.claims.append(Claim(first, ENDLESS, ENDLESS, reason))
         else:
             span = last - first + 1
@@ -168,7 +167,12 @@ class GatewayAccount:
         if not isinstance(epoch, int) or not isinstance(durable, int):
             return
         run = self._run(epoch)
-        if run is None or self._settlements.get(epoch) == durable:
+        if run is not None:
+            self._crashed(epoch, run, durable, now)
+
+    def _crashed(self, epoch: int, run: _Run, durable: int, now: float) -> None:
+        """That run is over: up to durable everything comes, of the rest what had been sent."""
+        if self._settlements.get(epoch) == durable:
             return
         self._settlements[epoch] = durable
         run.numbers.expect(durable, now)
@@ -196,6 +200,9 @@ class GatewayAccount:
         ripe = final and now - hole.since >= self._grace
         return ripe and self._online is not False and not self._backlog
 
+    def _numbers(self) -> Iterator[Numbers]:
+        return (run.numbers for run in self._runs.values())
+
     def report(self, now: float, final: bool = False) -> Report:
         """The account as it stands. final: nothing more will come, so judge what can be judged."""
         while self._evidence and now - self._evidence[0][0] >= self._grace:
@@ -222,8 +229,8 @@ class GatewayAccount:
             online=self._online,
             epoch=epoch,
             last_seq=self._runs[epoch].numbers.end if epoch is not None else 0,
-            received=self._counts["received"]
-            + sum(run.numbers.received for run in self._runs.values()),
+            numbered=self._counts["numbered"] + sum(n.size for n in self._numbers()),
+            received=self._counts["received"] + sum(n.received for n in self._numbers()),
             earlier=self._counts[Fate.EARLIER.value],
             history=self._counts["history"],
             duplicates=self._counts[Fate.DUPLICATE.value],

@@ -21,7 +21,6 @@ class Cell:
     """One channel's newest value. wall: when it was measured, None where that clock is not to be
     trusted; arrived: seconds by the monotonic clock. key: (epoch, seq), to tell new from old."""
 
-    unit: str = ""
     value: Any = None
     quality: str = ""
     key: tuple[int, int] = (-1, -1)
@@ -40,10 +39,14 @@ class Cell:
 
 @dataclass(slots=True)
 class Device:
-    """online: None until its status is known. output: the channel that a state belongs to."""
+    """online: None until its status is known. output: the channel that a state belongs to.
+
+    units: of every channel that it could have; cells: of those that had a value.
+    """
 
     online: bool | None = None
     output: str = "state"
+    units: dict[str, str] = field(default_factory=dict)
     cells: dict[str, Cell] = field(default_factory=dict)
 
 
@@ -81,7 +84,7 @@ class Board:
 
     def unit(self, gateway: str, device: str, channel: str) -> str:
         known = self.gateways.get(gateway, Gateway()).devices.get(device, Device())
-        return known.cells.get(channel, Cell()).unit
+        return known.units.get(channel, "")
 
 
 def _status(gateway: Gateway, status: Status, now: float) -> None:
@@ -108,7 +111,7 @@ def _describe(device: Device, about: Mapping[str, Any]) -> None:
         return
     for name, channel in channels.items():
         unit = channel.get("unit") if isinstance(channel, Mapping) else ""
-        device.cells.setdefault(name, Cell()).unit = str(unit or "")
+        device.units[name] = str(unit or "")
     if "action" in about and channels:
         device.output = next(iter(channels))
 

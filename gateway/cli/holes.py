@@ -66,6 +66,11 @@ class Numbers:
     def holes(self) -> Sequence[Hole]:
         return self._holes
 
+    @property
+    def size(self) -> int:
+        """How many numbers are known to exist."""
+        return self.end - self.base + 1
+
     def add(self, number: int, now: float) -> Fate:
         """A number has come. now: seconds by a clock that never jumps."""
         if number < self.base:

@@ -63,7 +63,7 @@ def cut(text: str, width: int) -> str:
 
 
 def table(gateway: Gateway, width: int, now: float, wall: float) -> list[Line]:
-    """A row for every channel of every device. now, wall: monotonic and system clock, seconds."""
+    """A row for every channel that had a value; one for a device without. now, wall: monotonic and system clock, seconds."""
     rows: list[tuple[tuple[str, ...], str]] = [(tuple(c.upper() for c in COLUMNS), "head")]
     for name, device in sorted(gateway.devices.items()):
         rows += _device(name, device, now, wall)
@@ -84,7 +84,9 @@ def _device(
         elif cell.quality:
             text = f"{text} ({clean(cell.quality)})"
         age = span(cell.age(now, wall))
-        rows.append(((shown, clean(channel), text, clean(cell.unit), age), style))
+        rows.append(
+            ((shown, clean(channel), text, clean(device.units.get(channel, "")), age), style)
+        )
         shown = ""
     if device.online is False:
         (first, *rest), style = rows[0]

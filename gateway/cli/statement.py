@@ -23,6 +23,7 @@ class Missing:
 class Report:
     """One gateway's account. Counts are of entries numbered since the account began.
 
+    numbered: entries that are known to exist, received: those of them that came.
     earlier: entries that came but were numbered before. pending: not here, perhaps still to come.
     explained: entries that will not come, by the reason that the gateway gave.
     disordered: entries that came after a later one of the same device and lane, first deliveries
@@ -34,6 +35,7 @@ class Report:
     online: bool | None
     epoch: int | None
     last_seq: int
+    numbered: int
     received: int
     earlier: int
     history: int

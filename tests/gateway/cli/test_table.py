@@ -41,7 +41,8 @@ def test_a_row_has_value_unit_and_age() -> None:
     board = board_of(payloads.about(), DIALECT.status(True), sample(1))
     text = shown(board, now=4.0, wall=WALL + 4.0)
     assert row(text, "temperature") == ["boiler", "temperature", "21.4", "°C", "4 s"]
-    assert row(text, "power") == ["power", "-", "W", "-"]
+    assert row(text, "heater") == ["heater", "-", "-"]
+    assert "power" not in text
 
 
 def test_the_age_is_that_of_the_measurement_unless_its_clock_is_not_to_be_trusted() -> None:
@@ -68,7 +69,7 @@ def test_doubtful_and_offline_are_said() -> None:
         payloads.about(), sample(1, quality=Quality.BAD), DIALECT.device_status("heater", False)
     )
     assert "21.4 (bad)" in shown(board)
-    assert row(shown(board), "heater")[:3] == ["heater (offline)", "relay", "offline"]
+    assert row(shown(board), "heater")[:3] == ["heater (offline)", "offline", "-"]
 
 
 def test_the_books_are_the_gateways_own() -> None:

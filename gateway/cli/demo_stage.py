@@ -1,0 +1,168 @@
+"""What the demo puts on: broker, gate, meter, gateway, consumer, and what can be done to them."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.cli.account import GatewayAccount
+from gateway.cli.board import Board, Cell, Device, Gateway
+from gateway.cli.consumer import Arrived, Consumer
+from gateway.cli.demo_broker import HOST, Broker, Gate
+from gateway.cli.demo_house import CAPTURE, House
+from gateway.cli.demo_player import Player
+from gateway.cli.login import Login
+from gateway.cli.messages import Fact, Notice, Numbered, read
+from gateway.cli.statement import Report
+from gateway.link.endpoint import parse_endpoint
+
+ROOT = "tidegate"
+GATEWAY = "demo"
+RELAY = "relay"
+QUIET = 0.3
+"""Seconds without a message after which the broker has handed over all it acknowledged."""
+DRAIN_TIMEOUT = 3.0
+SETTLE_TIMEOUT = 10.0
+
+
+class Stage:
+    """say: told what happens, a line at a time."""
+
+    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+        self.board = Board()
+        self.account = GatewayAccount(GATEWAY, whole=True)
+        self.commands: dict[str, str] = {}
+        """Command id to outcome, empty while there is none."""
+        self.stops = 0
+        self.first_reading: float | None = None
+        """Seconds from the gateway's start to the first reading at the consumer."""
+        self.stopped_at: float | None = None
+        """When the broker was stopped; None while it runs."""
+        self._say = say
+        self._nonce: str | None = None
+        self._consumer: Consumer | None = None
+        self._broker = Broker()
+        self._gate = Gate()
+        self._player = Player(CAPTURE, directory / "meter")
+        self.house = House(directory, f"mqtt://{HOST}:{self._gate.port}")
+
+    def open(self) -> None:
+        """BrokerFailed, Unreachable."""
+        self.start_broker()
+        self.house.start()
+        self._say("the gateway starts, a process of its own")
+
+    def start_broker(self) -> None:
+        """The consumer subscribes before the gateway can send."""
+        self._broker.start()
+        endpoint = parse_endpoint(f"mqtt://{HOST}:{self._broker.port}")
+        consumer = Consumer(Login(endpoint, protocol="3.1.1"), [f"{ROOT}/{GATEWAY}/#"])
+        consumer.connect()
+        self._consumer = consumer
+        self._gate.open(self._broker.port)
+        self.stopped_at = None
+        self._say("the broker runs")
+
+    def stop_broker(self) -> None:
+        """Cuts the gateway off, fetches what was acknowledged, and ends the broker."""
+        self._gate.shut()
+        self.drain()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        self._broker.stop()
+        self.stops += 1
+        self.stopped_at = time.monotonic()
+        self._say("the broker is stopped; the gateway keeps what it records")
+
+    def switch(self) -> None:
+        """The relay to the other side, by an MQTT command with an absolute value."""
+        if self._consumer is None:
+            self._say("no broker, no command")
+            return
+        wanted = self.relay is not True
+        command = {"id": uuid.uuid4().hex[:8], "value": wanted}
+        if self._nonce:
+            command["nonce"] = self._nonce
+        self.commands[str(command["id"])] = ""
+        self._consumer.publish(f"{ROOT}/{GATEWAY}/{RELAY}/set", json.dumps(command).encode())
+        self._say(f"command: relay {'on' if wanted else 'off'}")
+
+    @property
+    def relay(self) -> object:
+        """The relay's state as last read back."""
+        device = self.board.gateways.get(GATEWAY, Gateway()).devices.get(RELAY, Device())
+        return device.cells.get(device.output, Cell()).value
+
+    def turn(self, seconds: float) -> None:
+        """Takes in what comes within so many seconds. GatewayFailed."""
+        self.house.check()
+        self._listen(seconds)
+
+    def _listen(self, seconds: float) -> int:
+        if self._consumer is None:
+            time.sleep(seconds)
+            return 0
+        count = 0
+        for event in self._consumer.events(seconds):
+            if isinstance(event, Arrived):
+                count += 1
+                for fact in read(ROOT, event.topic, event.payload, event.retained):
+                    self._take(fact, event.at)
+        return count
+
+    def _take(self, fact: Fact, now: float) -> None:
+        self.board.observe(fact, now)
+        self.account.observe(fact, now)
+        if isinstance(fact, Notice) and fact.topic == "session":
+            self._nonce = fact.fields.get("nonce")
+        if not isinstance(fact, Numbered):
+            return
+        if fact.kind == "data" and self.first_reading is None:
+            self.first_reading = now - self.house.started
+        if fact.kind == "result" and not self.commands.get(str(fact.fields.get("id")), "-"):
+            self.commands[str(fact.fields["id"])] = str(fact.fields.get("outcome"))
+            self._say(f"result: {fact.fields.get('outcome')}")
+
+    def drain(self) -> None:
+        """Until nothing comes any more."""
+        deadline = time.monotonic() + DRAIN_TIMEOUT
+        while time.monotonic() < deadline and self._listen(QUIET):
+            pass
+
+    def settle(self) -> Report:
+        """The end: stops the gateway, and has every number up to its last one accounted for.
+
+        What a run recorded last is on its disk when it stops. So the gateway is started once more,
+        without devices: it sends the rest, and its `about` says where the run before it ended.
+        """
+        if self.stopped_at is not None:
+            self.start_broker()
+        self._wait(lambda report: report.settled)
+        self.house.stop()
+        self._listen(QUIET)
+        ended = self.account.report(time.monotonic()).epoch or 0
+        self.house.start_emptying(GATEWAY)
+        self._wait(lambda report: (report.epoch or 0) > ended and report.settled)
+        self.house.stop()
+        self.drain()
+        return self.account.report(time.monotonic(), final=True)
+
+    def _wait(self, done: Callable[[Report], bool]) -> None:
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        while time.monotonic() < deadline:
+            self.turn(0.1)
+            if done(self.account.report(time.monotonic())):
+                return
+
+    def close(self) -> None:
+        """Everything ends, whatever happened before."""
+        self.house.kill()
+        self._gate.shut()
+        if self._consumer is not None:
+            self._consumer.close()
+        self._broker.stop()
+        self._player.close()
