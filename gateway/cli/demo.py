@@ -119,7 +119,7 @@ class Show:
             self._loop(stage, lambda: "", lambda: None)
             return
         with Screen() as screen:
-            self._loop(stage, screen.key, lambda: screen.draw(self._page(stage, *screen.size)))
+            self._loop(stage, screen.key, lambda: screen.draw(self._page(stage, screen.size)))
 
     def _loop(self, stage: Stage, key: Callable[[], str], draw: Callable[[], None]) -> None:
         end = float("inf") if self._seconds is None else self.started + self._seconds
@@ -139,19 +139,12 @@ class Show:
             return self._script.pop(0)[1]
         return ""
 
-    def _page(self, stage: Stage, width: int, height: int) -> list[Line]:
+    def _page(self, stage: Stage, size: tuple[int, int]) -> list[Line]:
         now = time.monotonic()
-        lines = layout.page(stage.board, width, now, time.time())
         broker = Line("broker    runs")
         if stage.stopped_at is not None:
             stopped = layout.span(now - stage.stopped_at)
             broker = Line(f"broker    STOPPED for {stopped}: the gateway keeps its readings", "bad")
-        bottom = [
-            layout.account(stage.account.report(now)),
-            broker,
-            Line(""),
-            Line(self._said, "good"),
-            Line(KEYS, "dim"),
-        ]
-        shown = [Line(layout.cut(line.text, width), line.style) for line in bottom]
-        return layout.fit(lines, height, shown)
+        account = layout.account(stage.account.report(now))
+        bottom = [account, broker, Line(""), Line(self._said, "good"), Line(KEYS, "dim")]
+        return layout.page(stage.board, size, now, time.time(), bottom)

@@ -10,11 +10,12 @@ from gateway.cli.board import Board, Cell, Device, Gateway
 from gateway.cli.statement import Report
 
 COLUMNS = ("device", "channel", "value", "unit", "age")
-NARROWEST = (6, 6, 6, 0, 5)
-"""A column is cut down to so many characters before a line is cut off."""
-SHRINK = (1, 0, 2)
-"""The columns that give way, in this order."""
+SHRINK = ((2, 12), (1, 14), (0, 10), (1, 6), (0, 6), (2, 6))
+"""The columns that give way where a line is too long, in this order and down to so many
+characters: long texts among the values first."""
 GAP = "  "
+PART = "   "
+INDENT = " " * 10
 NOTHING = "-"
 
 
@@ -63,7 +64,10 @@ def cut(text: str, width: int) -> str:
 
 
 def table(gateway: Gateway, width: int, now: float, wall: float) -> list[Line]:
-    """A row for every channel that had a value; one for a device without. now, wall: monotonic and system clock, seconds."""
+    """A row for every channel that had a value; one for a device without.
+
+    now, wall: seconds by the monotonic and by the system clock.
+    """
     rows: list[tuple[tuple[str, ...], str]] = [(tuple(c.upper() for c in COLUMNS), "head")]
     for name, device in sorted(gateway.devices.items()):
         rows += _device(name, device, now, wall)
@@ -97,8 +101,8 @@ def _device(
 def _widths(rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     excess = sum(widths) + len(GAP) * (len(COLUMNS) - 1) - width
-    for column in SHRINK:
-        give = max(0, min(excess, widths[column] - NARROWEST[column]))
+    for column, narrowest in SHRINK:
+        give = max(0, min(excess, widths[column] - narrowest))
         widths[column] -= give
         excess -= give
     return widths
@@ -127,20 +131,20 @@ def books(gateway: Gateway, now: float) -> list[Line]:
         about_link += [
             clean(str(link.get("url", ""))),
             f"MQTT {clean(str(link.get('protocol', '')))}",
-            f"{number(link.get('connects'))} connects",
+            f"connects {number(link.get('connects'))}",
         ]
-    lines = [Line(f"link      {', '.join(about_link)}", "bad" if gateway.online is False else "")]
+    lines = [Line(f"link      {'   '.join(about_link)}", "bad" if gateway.online is False else "")]
     if not outbox:
         return [*lines, Line("queue     unknown until the gateway's next health message", "dim")]
     age = outbox.get("oldest_age")
     stale = now - gateway.health_at
-    told = f"  (told {span(stale)} ago)" if stale > 10 else ""
+    told = f"   told {span(stale)} ago" if stale > 10 else ""
     storage = str(outbox.get("storage", "ok"))
     lines.append(
         Line(
-            f"queue     {number(outbox.get('kept'))} kept, oldest "
+            f"queue     {number(outbox.get('kept'))} kept   oldest "
             f"{span(age) if isinstance(age, int | float) else NOTHING}"
-            f"{'' if storage == 'ok' else ', disk: ' + clean(storage)}{told}",
+            f"{'' if storage == 'ok' else '   disk: ' + clean(storage)}{told}",
             "" if storage == "ok" else "bad",
         )
     )
@@ -168,32 +172,51 @@ def _total(counts: Any) -> int:
 def account(report: Report) -> Line:
     """What has come, in the words of the audit."""
     text = (
-        f"here      {number(report.received)} received ({number(report.history)} of the backlog)"
+        f"here      {number(report.received)}   of the backlog {number(report.history)}"
         f"   duplicates {number(report.duplicates)}   on the way {number(report.pending)}"
         f"   missing {number(report.lost)}"
     )
     return Line(text, "bad" if report.lost else "")
 
 
-def page(board: Board, width: int, now: float, wall: float) -> list[Line]:
-    """Everything of every gateway, below each other."""
+def wrap(line: Line, width: int) -> list[Line]:
+    """A line of the books in as many as it needs, broken between its parts."""
+    rows = [""]
+    for part in line.text.split(PART):
+        longer = f"{rows[-1]}{PART}{part}" if rows[-1] else part
+        if len(longer) <= width or not rows[-1]:
+            rows[-1] = longer
+        else:
+            rows.append(INDENT + part)
+    return [Line(cut(row, width), line.style) for row in rows]
+
+
+def page(
+    board: Board, size: tuple[int, int], now: float, wall: float, bottom: Sequence[Line] = ()
+) -> list[Line]:
+    """The gateways below each other. size: columns and rows; the table gives way, not the books of
+    an only gateway, nor bottom."""
+    width, height = size
     lines: list[Line] = []
+    last: list[Line] = []
     for name, gateway in sorted(board.gateways.items()):
-        if lines:
-            lines.append(Line(""))
+        lines += [*last, *([Line("")] if lines else [])]
         lines.append(Line(cut(f"gateway {clean(name)}", width), "head"))
         lines += table(gateway, width, now, wall)
-        lines.append(Line(""))
-        lines += [Line(cut(line.text, width), line.style) for line in books(gateway, now)]
+        last = [Line(""), *(row for line in books(gateway, now) for row in wrap(line, width))]
     if board.unreadable:
-        lines.append(Line(cut(f"{board.unreadable} messages could not be read", width), "bad"))
-    return lines
+        last.append(Line(cut(f"{board.unreadable} messages could not be read", width), "bad"))
+    bottom = [row for line in bottom for row in wrap(line, width)]
+    if len(board.gateways) > 1:
+        lines, last = [*lines, *last], []
+    shown = fit(lines, height, [*last, *bottom])
+    return [Line(cut(line.text, width), line.style) for line in shown]
 
 
 def fit(lines: Sequence[Line], height: int, bottom: Sequence[Line] = ()) -> list[Line]:
     """At most height lines: the bottom ones stay, of the others the first."""
-    room = height - len(bottom)
+    room = max(0, height - len(bottom))
     if len(lines) > room:
         more = Line(f"... {len(lines) - max(0, room - 1)} more lines: the window is too low", "dim")
-        lines = [*lines[: max(0, room - 1)], more]
-    return [*lines, *bottom][-height:] if height > 0 else []
+        lines = [*lines[: max(0, room - 1)], more][:room]
+    return [*lines, *bottom][-height:]

@@ -111,7 +111,7 @@ def _plain(consumer: Consumer, root: str, end: float) -> int:
     if not board.gateways:
         print("tidegate watch: no gateway has sent anything", file=sys.stderr)
         return 1
-    for line in layout.page(board, 200, time.monotonic(), time.time()):
+    for line in layout.page(board, (200, 10_000), time.monotonic(), time.time()):
         print(line.text.rstrip())
     return 0
 
@@ -125,9 +125,9 @@ def _live(consumer: Consumer, root: str, end: float) -> int:
                     _take(board, root, [event])
                 else:
                     trouble = "" if isinstance(event, Connected) else event.reason
-            width, height = screen.size
-            page = layout.page(board, width, time.monotonic(), time.time())
-            page = page or [layout.Line("no gateway has sent anything yet", "dim")]
-            bottom = [layout.Line(trouble, "bad")] if trouble else []
-            screen.draw(layout.fit(page, height, [*bottom, KEYS]))
+            bottom = [layout.Line(layout.clean(trouble), "bad")] if trouble else []
+            if not board.gateways:
+                bottom.append(layout.Line("no gateway has sent anything yet", "dim"))
+            bottom = [layout.Line(""), *bottom, KEYS]
+            screen.draw(layout.page(board, screen.size, time.monotonic(), time.time(), bottom))
     return 0

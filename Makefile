@@ -1,0 +1,58 @@
+# make demo    shows the gateway at work; ARGS="--for 20" for a run without a terminal
+# make venv    .venv with the command `tidegate`
+# make test    lint, types and tests
+# Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+ARGS ?=
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+# Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/sbin
+
+.PHONY: demo venv test lint schema mosquitto clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	@$(VENV)/bin/tidegate demo $(ARGS)
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "no venv for $(PYTHON): sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "adding the tools for the tests ..."
+	@$(PIP) install --editable '.[demo,dev]'
+	@touch $@
+
+test: $(VENV)/installed-dev mosquitto lint
+	$(VENV)/bin/pytest $(ARGS)
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+# The broker of the tests. As root, or where sudo asks for no password, it is installed.
+mosquitto:
+	@command -v mosquitto >/dev/null && exit; \
+	if [ "$$(id -u)" = 0 ]; then run=; \
+	elif sudo -n true 2>/dev/null; then run='sudo -n'; \
+	else echo "the tests need a broker: sudo apt-get install mosquitto" >&2; exit 1; fi; \
+	echo "installing mosquitto ..."; \
+	$$run apt-get update -qq && \
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends mosquitto
+
+schema: $(VENV)/installed
+	$(VENV)/bin/tidegate schema > deploy/gateway.schema.json
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
