@@ -267,6 +267,7 @@ class Option:
     """A note beside an option's type: `address: Annotated[int, Option("I2C address", low=8)]`.
 
     low and high are inclusive, in `unit`. choices is exhaustive. secret values are never printed.
+    example: for the block of `tidegate drivers NAME`, where no limit or choice gives one.
     """
 
     help: str
@@ -275,3 +276,4 @@ class Option:
     high: float | None = None
     choices: tuple[Value, ...] = ()
     secret: bool = False
+    example: Value | None = None

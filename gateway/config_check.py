@@ -181,8 +181,11 @@ def _check_interlocks(devices: Sequence[Configured]) -> None:
 
 
 def _option(device: Configured, key: str) -> object:
+    """The value that the device will have; None where there is none, or a wrong one is written."""
     setting = None if device.driver is None else device.driver.options.get(key)
-    return None if setting is None else device.settings.options.get(key, setting.default)
+    if setting is None or key in device.settings.options:
+        return device.settings.options.get(key)
+    return setting.default if device.place.at(key).written is None else None
 
 
 def _check_name(name: str, place: Place) -> None:

@@ -63,9 +63,8 @@ def _with_options(
     if outputs:
         settings = dataclasses.replace(settings, output=OutputSettings(**output))
     options = read_settings(driver.options, table, place)
-    if not is_complete(options, driver.options):
-        return settings
-    return _tried(dataclasses.replace(settings, options=options), driver, place)
+    settings = dataclasses.replace(settings, options=options)
+    return _tried(settings, driver, place) if is_complete(options, driver.options) else settings
 
 
 def _driver(name: str, place: Place) -> Driver | None:

@@ -146,10 +146,16 @@ def _scalar(value: Any, kind: Any, note: Option, place: Place) -> Any:
     elif kind is int and type(value) is float and note.unit in ("s", "B") and value.is_integer():
         value = int(value)
     if kind is not Any and type(value) is not kind:
-        return _wrong(place, describe(kind, note), written)
+        hint = "a number stands without quotes" if _is_quoted_number(written, kind) else ""
+        return _wrong(place, describe(kind, note, place.path[-1] == "address"), written, hint)
     if note.choices:
         return _choice(value, note.choices, note, place)
     return _in_range(value, written, note, place)
+
+
+def _is_quoted_number(written: Any, kind: Any) -> bool:
+    number = kind in (int, float) and isinstance(written, str)
+    return number and re.fullmatch(r"[+-]?(0x[0-9A-Fa-f]+|\d+(\.\d+)?)", written) is not None
 
 
 def with_unit(text: str, unit: str, otherwise: Any) -> Any:

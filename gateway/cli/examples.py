@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -10,7 +12,9 @@ from typing import Any, Literal, get_args, get_origin
 from drivers.base import Channel, OptionError
 from gateway.catalog import Driver
 from gateway.config_devices import BusNotThere
-from gateway.config_schema import Setting
+from gateway.config_report import Place, Report
+from gateway.config_schema import Setting, fields_of, split
+from gateway.config_values import read_settings
 
 EXAMPLE_PIN = 17
 """A GPIO without a second function on any Pi."""
@@ -20,7 +24,6 @@ _BUSES = {
     "i2c": 'device = "/dev/i2c-1"',
     "serial": 'device = "/dev/ttyUSB0"  # better a name below /dev/serial/by-id',
     "gpio": "",
-    "spi": 'device = "/dev/spidev0.0"',
 }
 
 
@@ -45,17 +48,18 @@ def block(driver: Driver) -> str:
 
 def channels(driver: Driver) -> Sequence[Channel] | None:
     """With the options of `block`; None if the driver cannot be made with them."""
-    required = {
-        option.name: example(option) for option in driver.options.values() if option.required
-    }
+    table = {name: example(option) for name, option in driver.options.items() if option.required}
+    values = read_settings(driver.options, table, Place(Report("", [], {}, table)))
     try:
-        return driver.create(BusNotThere(), required).channels
+        return driver.create(BusNotThere(), values).channels
     except OptionError:
         return None
 
 
 def example(option: Setting) -> Any:
     """A value that the option takes."""
+    if option.note.example is not None:
+        return option.note.example
     if option.note.choices:
         return option.note.choices[0]
     return _example_of(option.type, option)
@@ -68,7 +72,9 @@ def _example_of(kind: Any, option: Setting) -> Any:
     if origin is tuple:
         return tuple(_example_of(a, option) for a in args if a is not Ellipsis)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {}
+        return {"name": _example_of(split(args[1])[0], option)}
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return {name: example(field) for name, field in fields_of(kind).items() if field.required}
     if args:
         return _example_of(next(a for a in args if a is not NoneType), option)
     if option.name == "pin" or option.name.endswith("_pin"):
@@ -78,13 +84,17 @@ def _example_of(kind: Any, option: Setting) -> Any:
     return {bool: False}.get(kind, option.name)
 
 
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
 def toml(value: Any, name: str = "") -> str:
     """A value as TOML; addresses in hexadecimal, as `i2cdetect` prints them."""
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml(item, name) for item in value)}]"
     if isinstance(value, Mapping):
-        items = (f"{json.dumps(key)} = {toml(item)}" for key, item in value.items())
-        return f"{{{', '.join(items)}}}"
+        items = (f"{_key(key)} = {toml(item)}" for key, item in value.items())
+        return f"{{ {', '.join(items)} }}" if value else "{}"
     if isinstance(value, str | bool):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float):

@@ -124,8 +124,10 @@ def _kind(kind: Any, note: Option) -> Schema:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         inner, own_note = split(args[1])
         return {"type": "object", "additionalProperties": _kind(inner, own_note or note)}
-    if dataclasses.is_dataclass(kind):
-        return {"$ref": "#/definitions/filter"} if kind is FilterSettings else {}
+    if kind is FilterSettings:
+        return {"$ref": "#/definitions/filter"}
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _table(fields_of(kind))
     return {"enum": list(note.choices)} if note.choices else _plain(kind, note)
 
 

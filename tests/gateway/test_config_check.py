@@ -131,6 +131,8 @@ def test_addresses_are_taken_once_a_bus() -> None:
     assert messages(BUSES + text + device("c", "thermometer", "i2c", "address = 64")) == [
         'device[c].address: 0x40 on bus i2c is that of "a"'
     ]
+    (message,) = messages(BUSES + text + device("c", "thermometer", "i2c", 'address = "0x42"'))
+    assert message == 'device[c].address: must be a whole number, not "0x42"'
 
 
 def test_pins_are_taken_once() -> None:
