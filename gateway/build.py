@@ -11,25 +11,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.base import Actuator, DriverError, Sensor, Stream
-from drivers.quantities import unit_of
-from gateway import catalog
-from gateway.appliance import Appliance
 from gateway.attached import Attached
+from gateway.build_devices import (
+    attach,
+    by_bus,
+    describe_device,
+    make_appliances,
+)
 from gateway.clock import Clock, SystemClock, corrected
 from gateway.codecs import json_
-from gateway.codecs.base import About, DeviceAbout, Dialect, LinkState, Settlement
+from gateway.codecs.base import About, Dialect, LinkState, Settlement
 from gateway.control import Control
-from gateway.filters import ChannelFilter, Total
 from gateway.journal import Journal
-from gateway.limits import Limits
 from gateway.link.dialer import Login
 from gateway.link.link import Link
 from gateway.link.tls import TlsFiles
-from gateway.model import Act, Alarm, AlarmState, Value
+from gateway.model import Alarm, AlarmState
 from gateway.outbox import Outbox
 from gateway.reporter import Reporter
-from gateway.settings import BusSettings, DeviceSettings, OutputSettings, Settings
+from gateway.settings import Settings
 from gateway.shelf import Shelf
 from gateway.state import Store
 from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
@@ -40,12 +40,6 @@ log = logging.getLogger(__name__)
 STUCK = 60.0
 """Seconds without progress after which a part counts as stuck: more than the slowest card takes
 for a sync, more than the longest time-out of a bus."""
-
-Device = Sensor | Stream | Actuator
-
-
-class BuildError(Exception):
-    """The configuration is well-formed but cannot be built; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,49 +52,12 @@ class House:
     clock: Clock
 
 
-def open_bus(bus: BusSettings) -> object:
-    """The bus of these settings. Buses open at first use, so a missing one is no error here."""
-    match bus.kind:
-        case "i2c":
-            from drivers.buses import LinuxI2C
-
-            return LinuxI2C(bus.device)
-        case "simulated-i2c":
-            from drivers.simulated.bus import simulated_bus
-
-            return simulated_bus(bus.chips)
-        case "serial":
-            from drivers.buses import TtyPort
-
-            return TtyPort(bus.device)
-        case "gpio":
-            from drivers.gpio.pins import MockPulses, open_pins
-
-            pins = open_pins(bus.device)
-            if bus.pulses:
-                MockPulses(pins, {int(pin): rate for pin, rate in bus.pulses.items()})
-            return pins
-    return None
-
-
-def make_device(device: DeviceSettings, bus: object) -> Device:
-    """The device of these settings on its bus. BuildError when its options contradict."""
-    try:
-        return catalog.find(device.driver).create(bus, device.options)
-    except DriverError as error:
-        raise BuildError(f"device {device.name}: {error}") from error
-
-
 def open_journal(settings: Settings) -> Callable[[], Journal]:
     """How to open the journal, again and again if the disk fails."""
-    path, size = Path(settings.gateway.state), settings.outbox.size
-    if settings.outbox.store == "sqlite":
-        from gateway.store_sqlite import SqliteJournal
-
-        return lambda: SqliteJournal(path / "journal.db", size)
     from gateway.store_sqlite import SqliteJournal
 
-    return lambda: SqliteJournal(path / "journal.db", size)
+    path = Path(settings.gateway.state) / "journal.db"
+    return lambda: SqliteJournal(path, settings.outbox.size)
 
 
 def assemble(settings: Settings) -> House:
@@ -158,87 +115,6 @@ def assemble(settings: Settings) -> House:
     return House(Supervisor(parts, chores, hearts), outbox, link, clock)
 
 
-def attach(settings: Settings, store: Store) -> dict[str, Attached]:
-    """Every device on its bus, with its filters and totals."""
-    buses = {bus.name: open_bus(bus) for bus in settings.bus}
-    attached = {}
-    for values in settings.device:
-        device = make_device(values, buses.get(values.bus))
-        totals = {
-            channel.name: Total(store.total(values.name, channel.name))
-            for channel in device.channels
-            if channel.counter
-        }
-        one = Attached(values.name, device, values.interval, make_filters(values), totals)
-        if isinstance(device, Actuator) and values.output is not None:
-            one.start = level(values, device, "start", values.output.start)
-            one.stop = level(values, device, "stop", values.output.stop)
-        attached[values.name] = one
-    return attached
-
-
-def make_filters(device: DeviceSettings) -> dict[str, ChannelFilter]:
-    return {
-        channel: ChannelFilter(
-            deadband=rule.deadband,
-            max_silence=rule.max_silence,
-            average=rule.average,
-            low=rule.low,
-            high=rule.high,
-            max_rate=rule.max_rate,
-        )
-        for channel, rule in device.filter.items()
-    }
-
-
-def level(device: DeviceSettings, output: Actuator, key: str, value: Value | None) -> Value:
-    """A configured state in the form that the output takes; off where nothing is said."""
-    if value is None:
-        return False
-    try:
-        return output.parse(value)
-    except ValueError as error:
-        raise BuildError(f"device {device.name}: {key}: {value!r} is not possible: {error}") from (
-            error
-        )
-
-
-def make_appliances(
-    settings: Settings, attached: Mapping[str, Attached], act: Callable[[Act], None]
-) -> dict[str, Appliance]:
-    appliances = {}
-    for values in settings.device:
-        device = attached[values.name].device
-        if isinstance(device, Actuator) and values.output is not None:
-            limits = make_limits(values, device, values.output)
-            appliances[values.name] = Appliance(device.action, device.parse, limits, act)
-    return appliances
-
-
-def make_limits(device: DeviceSettings, output: Actuator, values: OutputSettings) -> Limits:
-    loss = values.link_loss
-    return Limits(
-        command_ttl=values.command_ttl,
-        fresh_only=values.fresh_only,
-        max_on=values.max_on,
-        min_on=values.min_on,
-        min_off=values.min_off,
-        max_switches_per_hour=values.max_switches_per_hour,
-        interlock=values.interlock,
-        dead_time=values.dead_time,
-        link_loss=None if loss is None else level(device, output, "link_loss", loss),
-        link_loss_after=values.link_loss_after,
-    )
-
-
-def by_bus(settings: Settings, attached: Mapping[str, Attached]) -> dict[str, list[Attached]]:
-    """One worker a bus; devices that need none share one called host."""
-    buses: dict[str, list[Attached]] = {}
-    for values in settings.device:
-        buses.setdefault(values.bus or "host", []).append(attached[values.name])
-    return buses
-
-
 def describe(
     settings: Settings, outbox: Outbox, clock: Clock, attached: Mapping[str, Attached]
 ) -> About:
@@ -247,22 +123,9 @@ def describe(
         version=importlib.metadata.version("tidegate"),
         epoch=outbox.epoch,
         started=clock.stamp(),
-        devices=tuple(_describe(d, attached[d.name].device) for d in settings.device),
+        devices=tuple(describe_device(d, attached[d.name].device) for d in settings.device),
         previous=None if previous is None else Settlement(previous.epoch, previous.durable_seq),
         description=settings.gateway.description,
-        allow=settings.gateway.allow,
-    )
-
-
-def _describe(values: DeviceSettings, device: Device) -> DeviceAbout:
-    return DeviceAbout(
-        name=values.name,
-        driver=values.driver,
-        channels=tuple(device.channels),
-        units=tuple(unit_of(channel.quantity) for channel in device.channels),
-        interval=values.interval,
-        action=device.action if isinstance(device, Actuator) else None,
-        description=values.description,
     )
 
 

@@ -10,22 +10,17 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway import appliances
 from gateway.appliance import Appliance, Known
-from gateway.appliances import (
-    Allow,
-    Refuse,
-    Repeat,
-    Running,
-    Situation,
-    answer,
-)
+from gateway.appliances import Allow, Refuse, Repeat, Running, Situation, answer
 from gateway.clock import Clock
+from gateway.events import Event, LinkChanged, Received, Total
 from gateway.model import (
     Act,
     Acted,
+    Alarm,
     Command,
     Outcome,
     Recorded,
@@ -37,31 +32,8 @@ from gateway.state import StateFault, Store
 
 log = logging.getLogger(__name__)
 
-IDLE = 5.0
-"""Seconds between two turns without work, so that the heartbeat shows."""
-RETRY = 5.0
-"""Seconds before a state that must be reached, and was not, is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    message: Command | Result
-    acknowledge: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    device: str
-    channel: str
-    total: float
-
-
-_Event = _Received | Acted | _Link | _Total
+IDLE = 5.0  # seconds between two turns without work, so that the heartbeat shows
+RETRY = 5.0  # seconds before a state that must be reached, and was not, is tried again
 
 
 class Control:
@@ -87,7 +59,7 @@ class Control:
         self._nonce = nonce
         self._clock = clock
         self._heartbeat = heartbeat
-        self._inbox: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._known = {name: Known() for name in appliances}
         self._link_lost: float | None = clock.monotonic()
         self._locked = False
@@ -95,17 +67,21 @@ class Control:
 
     def receive(self, message: Command | Result, acknowledge: Callable[[], None]) -> None:
         """A command, or why it could not be parsed; acknowledge settles its message."""
-        self._inbox.put(_Received(message, acknowledge))
+        self._inbox.put(Received(message, acknowledge))
 
     def acted(self, acted: Acted) -> None:
         self._inbox.put(acted)
 
     def link_changed(self, up: bool) -> None:
-        self._inbox.put(_Link(up))
+        self._inbox.put(LinkChanged(up))
 
     def keep_total(self, device: str, channel: str, total: float) -> None:
         """A counter's total, to be on disk soon; the worker must not wait for the card."""
-        self._inbox.put(_Total(device, channel, total))
+        self._inbox.put(Total(device, channel, total))
+
+    def tell(self, recorded: Alarm | State) -> None:
+        """To the outbox, for a thread that must not wait until it is on disk."""
+        self._inbox.put(recorded)
 
     def stop(self) -> None:
         """Ends `run` after what is already in the inbox."""
@@ -129,17 +105,19 @@ class Control:
         self._enforce()
         return True
 
-    def _handle(self, event: _Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
-            case _Received(Command() as command, acknowledge):
+            case Received(Command() as command, acknowledge):
                 self._consider(command, acknowledge)
-            case _Received(Result() as refusal, acknowledge):
+            case Received(Result() as refusal, acknowledge):
                 self._answer(refusal, acknowledge)
             case Acted():
                 self._settle(event)
-            case _Link(up):
+            case LinkChanged(up):
                 self._link_lost = None if up else self._clock.monotonic()
-            case _Total(device, channel, total):
+            case Alarm() | State():
+                self._record(event)
+            case Total(device, channel, total):
                 what = f"total of {device}"
                 self._commit(what, lambda: self._store.remember_total(device, channel, total))
 

@@ -25,7 +25,8 @@ def main(config_path: str) -> int:
     for warning in warnings:
         log.warning("%s", warning)
     # Only now: what a configuration error costs must not include the drivers and paho.
-    from gateway.build import BuildError, assemble
+    from gateway.build import assemble
+    from gateway.build_devices import BuildError
 
     try:
         house = assemble(settings)

@@ -1,8 +1,8 @@
 """The contract of a journal: records with a key, in order, until they are settled.
 
-Three stores keep it: the ring of recycled segments (`journal_ring.py`), SQLite
-(`store_sqlite.py`) and memory (`store_memory.py`). One suite runs on all of them. A journal decides
-nothing: what may go when room is short is chosen in `eviction.py`, and the outbox says when.
+Two stores keep it: SQLite (`store_sqlite.py`) and memory (`store_memory.py`). One suite runs on
+both. A journal decides nothing: what may go when room is short is chosen in `eviction.py`, and the
+outbox says when.
 
 One thread at a time calls a journal.
 """

@@ -89,10 +89,8 @@ class Lanes:
     def take(
         self, limit: int, history: int, least: Klass = Klass.TELEMETRY
     ) -> list[tuple[Entry, Lane]]:
-        """Up to limit entries, of these up to `history` from the backlog. Now they are in flight.
-
-        Entries of a class below `least` stay where they are.
-        """
+        """Up to limit entries, now in flight; up to `history` of them from the backlog, none of a
+        class below `least`."""
         taken: list[tuple[Entry, Lane]] = []
         for row in self.rows:
             self._take(row.live, limit, least, taken)
@@ -108,7 +106,7 @@ class Lanes:
     def _take(
         self, queue: deque[Item], limit: int, least: Klass, taken: list[tuple[Entry, Lane]]
     ) -> None:
-        held: list[Item] = []
+        held = []
         while queue and len(taken) < limit:
             item = queue.popleft()
             if item.settled:
@@ -138,8 +136,7 @@ class Lanes:
         return [r for r in self.rows if len(r.window) <= WINDOW // 2 and self.unread(r)]
 
     def fill(self, row: Row, entries: Sequence[Entry], read_to: Key) -> None:
-        """Entries of the backlog behind the row's cursor, up to read_to; those in flight are not
-        taken twice."""
+        """Of the backlog behind the row's cursor, up to read_to; not what is in flight."""
         for entry in entries:
             if entry.key not in self.flying and (self._fifo or row is self._row_of(entry)):
                 item = Item(entry, 0.0, 0)

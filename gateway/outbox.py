@@ -134,12 +134,13 @@ class Outbox:
     def append(self, recorded: Recorded) -> Entry:
         """Numbered; kept from here on.
 
-        Blocks until it is on disk for class COUNTER and above and with durability "each", unless
-        the storage fails: `settled` tells.
+        Blocks until it is on disk for class RESULT and above and with durability "each", unless
+        the storage fails: `settled` tells. A COUNTER is written at once too, but a sensor does not
+        wait for the card.
         """
         with self._lock:
             item = self._core.record(recorded)
-            waits = self._each or item.entry.klass >= Klass.COUNTER
+            waits = self._each or item.entry.klass >= Klass.RESULT
             due = self._core.commit_due(self._commit_every)
             if due is not None and due < self._sleeps_until:
                 self._work.notify()

@@ -28,13 +28,6 @@ class GatewaySettings:
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Option("least severe level that is logged")
     ] = "info"
-    allow: Annotated[
-        tuple[str, ...],
-        Option(
-            "gateway commands that may be used",
-            choices=("lock", "unlock", "refresh", "restart", "log_level"),
-        ),
-    ] = ("refresh",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +39,6 @@ class UpstreamSettings:
         ),
     ]
     root: Annotated[str, Option("first level of every topic")] = "tidegate"
-    dialect: Annotated[Literal["json", "plain", "msgpack", "cbor"], Option("payload format")] = (
-        "json"
-    )
     protocol: Annotated[
         Literal["auto", "5", "3.1.1"], Option("MQTT version; auto falls back to 3.1.1")
     ] = "auto"
@@ -85,7 +75,6 @@ class OutboxSettings:
     size: Annotated[
         int, Option("disk that the journal uses, allocated at start", "B", low=2 << 20)
     ] = 64 << 20
-    store: Annotated[Literal["ring", "sqlite"], Option("kind of journal")] = "ring"
     durability: Annotated[
         Literal["window", "each"],
         Option("window: on disk after commit_every unless acknowledged first; each: at once"),
@@ -99,7 +88,6 @@ class OutboxSettings:
     expire: Annotated[
         float, Option("telemetry older than this is dropped, 0: never", "s", low=0)
     ] = 0.0
-    keep_free: Annotated[int, Option("disk space left to others", "B", low=0)] = 64 << 20
     memory: Annotated[
         int, Option("bytes held in memory while the disk fails", "B", low=64 << 10)
     ] = 4 << 20
@@ -109,7 +97,7 @@ class OutboxSettings:
 class BusSettings:
     name: Annotated[str, Option("what devices call it")]
     kind: Annotated[
-        Literal["i2c", "serial", "gpio", "onewire", "spi", "host", "simulated-i2c"],
+        Literal["i2c", "serial", "gpio", "onewire", "host", "simulated-i2c"],
         Option("what it is"),
     ]
     device: Annotated[str, Option("/dev/i2c-1, /dev/serial/by-id/..., or the pin factory")] = ""

@@ -26,7 +26,7 @@ OWNERS = {
     "systemd": ["gateway.service"],
     "argparse": ["gateway.cli"],
 }
-SEES_DRIVERS = ["gateway.catalog", "gateway.build", "gateway.cli"]
+SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]
 """Of drivers, all others know only the contracts and the table of quantities."""
 CONTRACTS = ["drivers.base", "drivers.quantities"]
 PURE = ["model", "schedule", "filters", "records", "appliances", "codecs"]

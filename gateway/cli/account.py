@@ -24,6 +24,8 @@ from gateway.cli.statement import Missing, Report
 GRACE = 5.0
 """Seconds that a message may be on its way from broker to consumer, or overtake another."""
 CRASH = "crash"
+HELD = 1000
+"""Entries of the backlog that are held until the first live one says where the account begins."""
 ANSWERS = 1000
 """So many results and states are remembered, to know the two halves of one from duplicates."""
 
@@ -50,6 +52,7 @@ class GatewayAccount:
         self._start: int | None = 0 if whole else None
         self._runs: dict[int, _Run] = {}
         self._early: set[tuple[int, int]] = set()
+        self._before: deque[Numbered] = deque(maxlen=HELD)
         self._newest: dict[tuple[str, str, str], tuple[int, int]] = {}
         self._answers: dict[tuple[int, int], set[str]] = {}
         self._counts: Counter[str] = Counter()
@@ -94,15 +97,25 @@ class GatewayAccount:
             # The broker's memory, sent before this account began: it counts as here, no more.
             self._early.add((entry.epoch, entry.seq))
             return
-        if self._start is None and entry.lane == "live":
-            self._start = entry.epoch
-            self._runs[entry.epoch] = _Run(Numbers(entry.seq))
+        if self._start is None:
+            if entry.lane != "live":
+                # Older than the account, or not: alarms and gaps overtake. The first live one tells.
+                self._before.append(entry)
+                return
+            self._begin(entry, now)
         run = self._run(entry.epoch)
         fate = run.numbers.add(entry.seq, now) if run else Fate.EARLIER
         if fate is Fate.NEW:
             self._after(entry, now)
         elif not self._other_half(entry):
             self._counts[fate.value] += 1
+
+    def _begin(self, first: Numbered, now: float) -> None:
+        self._start = first.epoch
+        self._runs[first.epoch] = _Run(Numbers(first.seq))
+        held, self._before = self._before, deque(maxlen=HELD)
+        for entry in held:
+            self._entry(entry, now)
 
     def _other_half(self, entry: Numbered) -> bool:
         """A result that brings a state is two messages with one number; neither is a duplicate."""
@@ -231,7 +244,7 @@ class GatewayAccount:
             last_seq=self._runs[epoch].numbers.end if epoch is not None else 0,
             numbered=self._counts["numbered"] + sum(n.size for n in self._numbers()),
             received=self._counts["received"] + sum(n.received for n in self._numbers()),
-            earlier=self._counts[Fate.EARLIER.value],
+            earlier=self._counts[Fate.EARLIER.value] + len(self._before),
             history=self._counts["history"],
             duplicates=self._counts[Fate.DUPLICATE.value],
             disordered=self._counts["disordered"],

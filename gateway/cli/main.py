@@ -21,7 +21,6 @@ VERBS = {
     "decode": "gateway.cli.decode",
     "watch": "gateway.cli.watch",
     "demo": "gateway.cli.demo",
-    "outbox": "gateway.cli.outbox",
     "audit": "gateway.cli.audit",
     "schema": "gateway.cli.schema",
     "completion": "gateway.cli.completion",

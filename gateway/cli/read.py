@@ -67,7 +67,7 @@ def _named(name: str, settings: Settings) -> DeviceSettings:
 
 
 def _look(device: DeviceSettings, settings: Settings) -> tuple[Sequence[Reading], dict[str, str]]:
-    from gateway.build import make_device, open_bus  # loads every part: not for --help
+    from gateway.build_devices import make_device, open_bus  # loads every part: not for --help
 
     if device.output is not None:
         topic = f"{settings.upstream.root}/{settings.gateway.id}/{device.name}/state"

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,7 +19,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.codecs.base import Publication
 from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient, properties
-from gateway.link.decisions import BAD_VERSION, reason_text
+from gateway.link.hello import Hello, Limits, Lost
+from gateway.link.reasons import BAD_VERSION, reason_text
 from gateway.link.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -32,50 +32,6 @@ INBOUND_MAXIMUM = 50
 """Commands that the broker may send before the first is acknowledged (MQTT 5)."""
 NO_RETAINED = 2
 """Retain handling: a retained command is not even sent (MQTT 5, 3.8.3.1)."""
-
-
-class Lost(Exception):
-    """The connection is over. code: an MQTT 5 reason, if one was given.
-
-    by_broker: it closed, rather than we or the network. refused: there never was one.
-    """
-
-    def __init__(
-        self, reason: str, code: int | None = None, by_broker: bool = False, refused: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.code = code
-        self.by_broker = by_broker
-        self.refused = refused
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """Who we are, for CONNECT. session_expiry in seconds; password None for none."""
-
-    client_id: str
-    protocol: MQTTProtocolVersion
-    keepalive: int
-    clean_session: bool
-    session_expiry: float
-    will: Publication
-    filters: Sequence[tuple[str, int]]
-    username: str = ""
-    password: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the broker's CONNACK allows; the defaults are MQTT 5's, 3.2.2.3."""
-
-    receive_maximum: int | None = None
-    packet_size: int | None = None
-    qos: int = 2
-    retain: bool = True
-    wildcards: bool = True
-    client_id: str = ""
-    session_present: bool = False
 
 
 class Connection:

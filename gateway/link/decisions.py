@@ -1,6 +1,6 @@
-"""What the link decides: when to connect again, what a reason code means, what is at fault. Pure.
+"""What the link decides: when to connect again, in which version, what is at fault. Pure.
 
-Time comes in as monotonic seconds. Reason codes are those of MQTT 5.0, section 2.4.
+Time comes in as monotonic seconds.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import random
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import Enum
 
+from gateway.link.reasons import BAD_VERSION, TAKEN_OVER
 from gateway.model import Key, Klass
 
 STABLE = 60.0
@@ -45,70 +45,6 @@ class Backoff:
         """A connection ended after so many seconds."""
         if lasted >= STABLE:
             self._failures = 0
-
-
-class Verdict(Enum):
-    """What becomes of a message that the broker answered."""
-
-    ACCEPTED = "accepted"
-    RETRY = "retry"
-    SHELVE = "shelve"
-
-
-REASONS = {
-    0x80: "unspecified error",
-    0x81: "malformed packet",
-    0x82: "protocol error",
-    0x83: "implementation specific error",
-    0x84: "this broker does not speak this version of MQTT",
-    0x85: "client id not valid",
-    0x86: "bad user name or password",
-    0x87: "not authorised",
-    0x88: "broker unavailable",
-    0x89: "broker busy",
-    0x8A: "banned",
-    0x8B: "broker shutting down",
-    0x8C: "bad authentication method",
-    0x8D: "keep-alive time-out",
-    0x8E: "another client connected with our client id",
-    0x8F: "topic filter not valid",
-    0x90: "topic name not valid",
-    0x91: "packet identifier in use",
-    0x92: "packet identifier not found",
-    0x93: "receive maximum exceeded",
-    0x94: "topic alias not valid",
-    0x95: "packet too large",
-    0x96: "message rate too high",
-    0x97: "quota exceeded",
-    0x98: "administrative action",
-    0x99: "payload format not valid",
-    0x9A: "retain not supported",
-    0x9B: "QoS not supported",
-    0x9C: "use another server",
-    0x9D: "server moved",
-    0x9E: "shared subscriptions not supported",
-    0x9F: "connection rate exceeded",
-    0xA0: "maximum connect time",
-    0xA1: "subscription identifiers not supported",
-    0xA2: "wildcard subscriptions not supported",
-}
-FOR_GOOD = frozenset({0x87, 0x90, 0x95, 0x99, 0x9A, 0x9B})
-"""Answers to a PUBLISH that the same message will get again, whenever it is sent."""
-TAKEN_OVER = 0x8E
-BAD_VERSION = 0x84
-CREDENTIALS = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
-"""Refusals of a CONNECT that somebody has to put right; the others may pass by themselves."""
-
-
-def reason_text(code: int) -> str:
-    return REASONS.get(code, f"reason code 0x{code:02x}")
-
-
-def verdict(code: int) -> Verdict:
-    """What a PUBACK or PUBREC says. 0x00 success, 0x10 nobody subscribes; from 0x80 failures."""
-    if code < 0x80:
-        return Verdict.ACCEPTED
-    return Verdict.SHELVE if code in FOR_GOOD else Verdict.RETRY
 
 
 def window_of(configured: int, receive_maximum: int | None) -> int:
@@ -187,61 +123,6 @@ class Suspects:
 
     def _clear(self) -> None:
         self._suspect, self._strikes, self._alone = None, 0, 0
-
-
-HISTORY_SLOW = 1.0
-HISTORY_FAST = 0.5
-"""Seconds from sending a history message to its acknowledgement."""
-
-
-class HistoryWindow:
-    """How many messages of the backlog may be in flight, so that live values are not late.
-
-    Everything shares one stream of bytes. While answers come at once the backlog may have more of
-    it; when they take a second, it is halved, at most once for each message's way.
-    """
-
-    def __init__(self) -> None:
-        self.size = 4
-        self._shrunk = float("-inf")
-
-    def acknowledged(self, now: float, took: float) -> None:
-        if took > HISTORY_SLOW:
-            if now - took > self._shrunk:
-                self.size = max(1, self.size // 2)
-                self._shrunk = now
-        elif took < HISTORY_FAST:
-            self.size += 1
-
-
-class TokenBucket:
-    """So many a second, saved up to `burst`. rate 0: no bound."""
-
-    UNBOUNDED = 1 << 30
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate = rate
-        self._burst = max(1.0, burst)
-        self._tokens = self._burst
-        self._at: float | None = None
-
-    def available(self, now: float) -> int:
-        if self._rate <= 0:
-            return self.UNBOUNDED
-        if self._at is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        return int(self._tokens)
-
-    def spend(self, count: int) -> None:
-        if self._rate > 0:
-            self._tokens -= count
-
-    def wait(self) -> float | None:
-        """Seconds until there is one; None if there always is."""
-        if self._rate <= 0 or self._tokens >= 1:
-            return None
-        return (1 - self._tokens) / self._rate
 
 
 class Versions:

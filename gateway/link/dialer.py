@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.clock import Clock
 from gateway.codecs.base import Publication
+from gateway.codecs.values import utc
 from gateway.link.client import MQTT_5, MQTT_311
-from gateway.link.connection import Hello, Lost
 from gateway.link.connector import Attempt, ConnectError, Connector
 from gateway.link.decisions import (
     MAX_DELAY,
@@ -23,7 +24,9 @@ from gateway.link.decisions import (
     Rivals,
     Versions,
 )
-from gateway.link.endpoint import Endpoint
+from gateway.link.endpoint import Endpoint, parse_endpoint, parse_proxy
+from gateway.link.hello import Hello, Lost
+from gateway.link.tls import Trust
 
 log = logging.getLogger(__name__)
 
@@ -147,3 +150,26 @@ class Dialer:
         """Several brokers share one wait: the second is tried as soon as the first."""
         ceiling = MAX_DELAY_LOCAL if self.endpoint.local else MAX_DELAY
         return ceiling / len(self._endpoints)
+
+    @property
+    def insecure(self) -> bool:
+        """Whether one of the brokers is another machine that is spoken to without TLS."""
+        return any(not e.tls and not e.local for e in self._endpoints)
+
+
+def dialer_of(
+    urls: Sequence[str],
+    identity: Identity,
+    *,
+    trust: Trust,
+    clock: Clock,
+    protocol: str,
+    insecure: bool,
+    proxy: str,
+    rng: random.Random,
+) -> Dialer:
+    """ValueError says what is wrong with a url. rng: jitter, which needs no secret."""
+    endpoints = [parse_endpoint(url, insecure) for url in urls]
+    way = parse_proxy(proxy) if proxy else None
+    connector = Connector(trust, way, lambda: utc(clock.stamp().wall))
+    return Dialer(endpoints, identity, connector, protocol, rng)

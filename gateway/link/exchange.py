@@ -6,8 +6,9 @@ import select
 
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
-from gateway.link.connection import Connection, Lost
+from gateway.link.connection import Connection
 from gateway.link.decisions import QUOTA_PAUSE, Suspects, least_class, overdue
+from gateway.link.hello import Lost
 from gateway.link.inbound import Inbox
 from gateway.link.sender import Sender
 from gateway.link.tally import DayBytes
@@ -120,6 +121,13 @@ class Exchange:
         """Nothing more is begun but these."""
         self._leaving = True
         self._sender.finish(self.connection, last, self._clock.monotonic())
+
+    def say_goodbye(self, within: float) -> None:
+        """Waits until the last is answered, `within` seconds at most, and disconnects. Lost."""
+        until = self._clock.monotonic() + within
+        while not self.settled and (left := until - self._clock.monotonic()) > 0:
+            self.turn(left)
+        self.connection.farewell(with_will=not self.settled)
 
     @property
     def settled(self) -> bool:

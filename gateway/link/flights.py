@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.link.decisions import Verdict, verdict
+from gateway.link.reasons import Verdict, verdict
 from gateway.model import Key, Lane
 
 

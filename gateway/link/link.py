@@ -10,20 +10,20 @@ from __future__ import annotations
 import logging
 import random
 import secrets
-import select
 import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from gateway.clock import Clock
 from gateway.codecs.base import Dialect, LinkState, LinkStatus, Publication, Session
-from gateway.codecs.values import utc
-from gateway.link.connection import Connection, Lost
-from gateway.link.connector import ConnectError, Connector
-from gateway.link.decisions import STABLE, Suspects, certificate_warning, least_class
-from gateway.link.dialer import ATTEMPT_TIMEOUT, Dialer, Identity, Login
-from gateway.link.endpoint import parse_endpoint, parse_proxy
-from gateway.link.exchange import TURN, Exchange
+from gateway.link.complaints import Complaints
+from gateway.link.connection import Connection
+from gateway.link.connector import ConnectError
+from gateway.link.decisions import Suspects, least_class
+from gateway.link.dialer import Identity, Login, dialer_of
+from gateway.link.exchange import Exchange
+from gateway.link.hello import Lost
+from gateway.link.idle import Idle, Stopped
 from gateway.link.inbound import AckToken, Inbox, OnCommand
 from gateway.link.sender import Outbox, Sender
 from gateway.link.tally import Counts, DayBytes
@@ -34,22 +34,15 @@ from gateway.model import Key
 
 log = logging.getLogger(__name__)
 
-CERTIFICATE_EVERY = 3600.0
-FAREWELL = 2.0
-"""Seconds that the goodbye may take."""
-
-
-class Stopped(Exception):
-    """The link was told to stop. Never leaves this file."""
+FAREWELL = 2.0  # seconds that the goodbye may take
 
 
 class Link:
     """Construct, `start`, `stop` once. Everything else may be called from any thread.
 
     ValueError from the constructor says what is wrong with a url. epoch: the outbox's. on_command,
-    on_state, on_alarm and heartbeat are called in the link's thread and should return at once;
-    heartbeat at each turn, at least every 5 s, connected or not. on_alarm(name, raised, text)
-    reports what somebody should look into. Times are in seconds, budgets in bytes.
+    on_state, on_alarm(name, raised, text) and heartbeat are called in the link's thread and return
+    at once; heartbeat at least every 5 s, connected or not. Times in seconds, budgets in bytes.
     """
 
     def __init__(
@@ -87,52 +80,50 @@ class Link:
         self._clock = clock
         self._epoch = epoch
         self._on_state = on_state
-        self._on_alarm = on_alarm
         self._heartbeat = heartbeat
         self._ack_timeout = ack_timeout
         self._daily_bytes = daily_bytes
         self._health_every = health_every
-        self._insecure = insecure
         self._window = window
         self._trust = Trust(tls or TlsFiles())
-        identity = Identity(
-            client_id,
-            login or Login(),
-            keepalive,
-            clean_session,
-            session_expiry,
-            dialect.status(False, "lost"),
-            dialect.filters(),
+        self._dialer = dialer_of(
+            urls,
+            Identity(
+                client_id,
+                login or Login(),
+                keepalive,
+                clean_session,
+                session_expiry,
+                dialect.status(False, "lost"),
+                dialect.filters(),
+            ),
+            trust=self._trust,
+            clock=clock,
+            protocol=protocol,
+            insecure=insecure,
+            proxy=proxy,
+            rng=rng or random.Random(),
         )
-        endpoints = [parse_endpoint(url, insecure) for url in urls]
-        self._insecure_now = any(not e.tls and not e.local for e in endpoints)
-        connector = Connector(
-            self._trust, parse_proxy(proxy) if proxy else None, lambda: utc(clock.stamp().wall)
-        )
-        # Jitter needs no secret: a random number that a fleet does not share is enough.
-        self._dialer = Dialer(endpoints, identity, connector, protocol, rng or random.Random())
         self._inbox = Inbox(dialect, clock, on_command)
+        self._counts = Counts()
+        self._complaints = Complaints(self._counts, self._trust, clock, on_alarm)
         self._sender = Sender(
             outbox,
             dialect,
             window=window,
             batch=history_batch,
             history_rate=history_rate,
-            on_shelved=self._shelved,
+            on_shelved=self._complaints.shelved,
         )
         self._suspects = Suspects()
-        self._counts = Counts()
         self._bytes = DayBytes()
         self._waker = Waker()
         self._stopping = threading.Event()
+        self._idle = Idle(self._waker, self._stopping, clock, heartbeat)
         self._thread = threading.Thread(target=self._run, name="link")
         self._up = False
         self._since = clock.stamp().wall
         self._reason = "not connected yet"
-        self._rival = False
-        self._days: float | None = None
-        self._certificate_due = 0.0
-        self._certificate_text = ""
         self.nonce: str | None = None
         """Of this connection: what a fresh command quotes. None while there is none."""
 
@@ -178,8 +169,8 @@ class Link:
             shed=self._shed(),
             in_flight=len(self._sender.flights),
             window=self._sender.window,
-            certificate_days=self._days,
-            insecure=self._insecure_now,
+            certificate_days=self._complaints.certificate_days,
+            insecure=self._dialer.insecure,
         )
 
     def _shed(self) -> str:
@@ -197,21 +188,21 @@ class Link:
             except Exception as error:
                 # Whatever it is, the readings have to get out: count it, say it, start over.
                 log.exception("the link failed and starts over")
-                self._bug(repr(error))
+                self._complaints.bug(repr(error))
                 self._went_down(f"internal error: {error!r}")
         self._waker.close()
 
     def _cycle(self) -> None:
         """One try at one broker, the session if there is one, and the wait after it."""
         try:
-            wire = self._dial()
+            wire = self._idle.dial(self._dialer)
             lasted, lost = self._session(wire)
         except ConnectError as error:
             delay = self._dialer.failed(error)
             self._went_down(str(error))
         else:
             delay = self._ended(lasted, lost)
-        self._pause(delay)
+        self._idle.pause(delay)
 
     def _ended(self, lasted: float | None, lost: Lost) -> float:
         """Seconds to wait. lasted: None when the broker never let us in."""
@@ -220,37 +211,8 @@ class Link:
             return self._dialer.failed(lost)
         self._counts.drops += 1
         delay, rival = self._dialer.dropped(self._clock.monotonic(), lasted, lost)
-        if rival and not self._rival:
-            self._rival = True
-            self._on_alarm("duplicate_client", True, rival)
+        self._complaints.rival(rival)
         return delay
-
-    def _dial(self) -> Wire:
-        attempt = self._dialer.begin(self._waker.wake)
-        deadline = self._clock.monotonic() + ATTEMPT_TIMEOUT
-        try:
-            while (wire := attempt.result()) is None:
-                if self._clock.monotonic() > deadline:
-                    raise ConnectError(f"{self._dialer.endpoint.url} does not answer")
-                self._wait(deadline)
-        except (ConnectError, Stopped):
-            self._dialer.give_up(attempt)
-            raise
-        return wire
-
-    def _pause(self, seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        while self._clock.monotonic() < until:
-            self._wait(until)
-
-    def _wait(self, until: float) -> None:
-        """One turn without a connection. Stopped."""
-        self._heartbeat()
-        left = max(0.0, until - self._clock.monotonic())
-        select.select([self._waker], [], [], min(TURN, left))
-        self._waker.drain()
-        if self._stopping.is_set():
-            raise Stopped
 
     def _session(self, wire: Wire) -> tuple[float | None, Lost]:
         """Runs until it is lost: how long the broker had us (None: never), and why it ended."""
@@ -260,7 +222,7 @@ class Link:
             wire.close()
             raise
         now = self._clock.monotonic()
-        connection = Connection(wire, hello, now, self._inbox.received, self._bug)
+        connection = Connection(wire, hello, now, self._inbox.received, self._complaints.bug)
         exchange = self._exchange(connection)
         lost = Lost("internal error")
         try:
@@ -294,7 +256,7 @@ class Link:
             exchange.turn()
             if exchange.connection.open and not self._up:
                 self._went_up(exchange)
-            self._look_after(exchange)
+            self._complaints.look_after(exchange.lasted)
         self._leave(exchange)
 
     def _leave(self, exchange: Exchange) -> NoReturn:
@@ -302,11 +264,7 @@ class Link:
             stamp = self._clock.stamp()
             over = Session(stamp, None, self._epoch, self._health_every, ended="stopped")
             exchange.leave([self._dialect.status(False, "stopped"), self._dialect.session(over)])
-            until = self._clock.monotonic() + FAREWELL
-            while not exchange.settled and (left := until - self._clock.monotonic()) > 0:
-                self._heartbeat()
-                exchange.turn(left)
-            exchange.connection.farewell(with_will=not exchange.settled)
+            exchange.say_goodbye(FAREWELL)
             self._went_down("stopped")
         raise Stopped
 
@@ -340,33 +298,3 @@ class Link:
         self._up, self._since, self.nonce = False, self._clock.stamp().wall, None
         self._outbox.link_changed(False)
         self._on_state(LinkState.DISCONNECTED)
-
-    def _look_after(self, exchange: Exchange) -> None:
-        lasted = exchange.lasted
-        if self._rival and lasted is not None and lasted >= STABLE:
-            self._rival = False
-            self._on_alarm("duplicate_client", False, "alone with our client id again")
-        now = self._clock.monotonic()
-        if now >= self._certificate_due:
-            self._certificate_due = now + CERTIFICATE_EVERY
-            self._check_certificate()
-
-    def _check_certificate(self) -> None:
-        try:
-            self._days = self._trust.days_left(self._clock.stamp().wall)
-        except (OSError, ValueError) as error:
-            log.warning("cert_file: %s", error)
-            return
-        text = certificate_warning(self._days)
-        if text != self._certificate_text:
-            self._certificate_text = text
-            self._on_alarm("certificate", bool(text), text or "the certificate was renewed")
-
-    def _shelved(self, key: Key, reason: str) -> None:
-        self._counts.refused += 1
-        log.warning("entry %d-%d goes to the shelf: %s", key.epoch, key.seq, reason)
-        self._on_alarm("refused", True, f"the broker refuses an entry: {reason}")
-
-    def _bug(self, what: str) -> None:
-        self._counts.callback_errors += 1
-        self._on_alarm("link", True, what)

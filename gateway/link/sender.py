@@ -14,8 +14,10 @@ from typing import Protocol
 
 from gateway.codecs.base import Dialect, Publication
 from gateway.link.connection import Connection
-from gateway.link.decisions import HistoryWindow, TokenBucket, reason_text, window_of
+from gateway.link.decisions import window_of
 from gateway.link.flights import Cargo, Flight, Flights, Settled
+from gateway.link.pacing import HistoryWindow, TokenBucket
+from gateway.link.reasons import reason_text
 from gateway.model import Entry, Key, Klass, Lane, Sample
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,12 @@ is one system call (and one TLS record) a burst.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
 WRITE_SIZE = 65536
@@ -93,6 +96,11 @@ class Wire:
         """It never blocks, whatever paho says."""
 
     def close(self) -> None:
+        """What waits is still given to the socket: paho closes right behind its DISCONNECT."""
+        try:
+            self.flush()
+        except OSError as error:
+            log.debug("closed by the other side first: %s", error)
         self._stream.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from gateway.journal import Journal, JournalFull, Mark, Record
@@ -42,6 +44,17 @@ def fill_up(journal: Journal) -> int:
     return seq
 
 
+def fill_till_refused(journal: Journal) -> int:
+    """Append until it refuses; the number that it refused."""
+    seq = 1
+    while seq < 1000:
+        try:
+            seq = fill(journal, seq, 10)
+        except JournalFull:
+            return seq
+    raise AssertionError("it never is full")
+
+
 class JournalContract:
     def open(self) -> Journal:
         """The journal of this test: the same storage at every call, with room for SIZE bytes."""
@@ -79,8 +92,12 @@ class JournalContract:
 
     def test_reads_only_what_is_dear_enough(self, journal: Journal) -> None:
         journal.append(
-            [record(1), record(2, klass=Klass.ALARM), record(3, klass=Klass.RESULT)]
-            + [record(4, klass=Klass.GAP)]
+            [
+                record(1),
+                record(2, klass=Klass.ALARM),
+                record(3, klass=Klass.RESULT),
+                record(4, klass=Klass.GAP),
+            ]
         )
         assert keys(journal.read(None, 10, Klass.ALARM)) == [2, 4]
         assert keys(journal.read(None, 1, Klass.ALARM)) == [2]
@@ -145,23 +162,21 @@ class JournalContract:
         assert usage.oldest == 1001.0
 
     def test_a_full_journal_refuses_and_keeps_what_it_has(self, journal: Journal) -> None:
-        seq = 1
-        with pytest.raises(JournalFull):
-            while seq < 1000:
-                seq = fill(journal, seq, 10)
+        seq = fill_till_refused(journal)
         assert keys(journal.read(None, 1000)) == list(range(1, seq))
         assert journal.usage().bytes_used <= SIZE
 
     def test_what_is_dear_has_a_reserve(self, journal: Journal) -> None:
-        seq = 1
-        with pytest.raises(JournalFull):
-            while seq < 1000:
-                seq = fill(journal, seq, 10)
+        seq = fill_till_refused(journal)
         journal.append([record(seq, klass=Klass.RESULT, size=1000)])
         journal.append([record(seq + 1, klass=Klass.GAP, size=2000)])
-        with pytest.raises(JournalFull):
+
+        def fill_the_reserve() -> None:
             for more in range(2, 1000):
                 journal.append([record(seq + more, klass=Klass.ALARM, size=1000)])
+
+        with pytest.raises(JournalFull):
+            fill_the_reserve()
 
     def test_room_comes_back_when_the_oldest_is_forgotten(self, journal: Journal) -> None:
         seq = fill_up(journal)
@@ -178,7 +193,7 @@ class JournalContract:
         inside = journal.records(chunks)
         assert keys(inside) == [1, 2, *range(4, chunks[-1].last.seq + 1)]
         assert [c.first for c in chunks] == sorted(c.first for c in chunks)
-        assert all(one.last < two.first for one, two in zip(chunks, chunks[1:], strict=False))
+        assert all(one.last < two.first for one, two in pairwise(chunks))
         assert sum(c.kept for c in chunks) == len(inside)
         assert all(c.level == 0 and c.dear == 0 for c in chunks)
         assert all(c.kept * 1000 < c.bytes <= c.capacity * 1.1 for c in chunks)

@@ -1,0 +1,29 @@
+"""What control is told: its inbox holds nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.model import Acted, Alarm, Command, Result, State
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    message: Command | Result
+    acknowledge: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    device: str
+    channel: str
+    total: float
+
+
+Event = Received | Acted | LinkChanged | Total | Alarm | State
