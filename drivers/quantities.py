@@ -5,6 +5,7 @@ from __future__ import annotations
 QUANTITIES: dict[str, str] = {
     # quantity: unit. One name, one unit, everywhere. "" is a pure number, a text or a state.
     "temperature": "°C",
+    "temperature_difference": "K",
     "humidity": "%",
     "pressure": "hPa",
     "dew_point": "°C",
@@ -30,6 +31,7 @@ QUANTITIES: dict[str, str] = {
     "volume": "m³",
     "volume_flow": "m³/h",
     "mass": "kg",
+    "mass_flow": "kg/h",
     "distance": "m",
     "speed": "m/s",
     "rotation_speed": "1/min",

@@ -15,12 +15,13 @@ def units_of(channels: Iterable[Channel]) -> dict[str, str]:
 
 
 def as_object(reading: Reading, units: Mapping[str, str]) -> dict[str, Any]:
-    """For JSON. The unit is empty for a channel that the driver does not name; quality is left
-    out where it is good."""
+    """For JSON. A channel that the driver cannot name beforehand brings its quantity with it;
+    quality is left out where it is good."""
+    listed = units.get(reading.channel, "")
     found: dict[str, Any] = {
         "channel": reading.channel,
         "value": reading.value,
-        "unit": units.get(reading.channel, ""),
+        "unit": unit_of(reading.quantity) if reading.quantity else listed,
     }
     if reading.code:
         found["code"] = reading.code

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from typing import TypeVar
 
 from drivers.base import Corrupt, Decoder, Reading, SerialPort, Telegram
 from drivers.serial.framing import FrameDecoder
 
+T = TypeVar("T")
 NewDecoder = Callable[[], Decoder]
 GARBAGE = bytes(range(256)) + b"\x00\xff" * 20
 
@@ -76,6 +78,16 @@ def stays_bounded(new: Callable[[], FrameDecoder], start: bytes, cap: int) -> No
     for _ in range(3 * cap // 1024):
         decoder.feed(start * (1024 // len(start)))
         assert decoder.buffered <= 2 * cap
+
+
+def finished(steps: Generator[float, None, T]) -> T:
+    """What a generator returns, its pauses passed over."""
+    while True:
+        try:
+            assert next(steps) >= 0
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 class FakePort:

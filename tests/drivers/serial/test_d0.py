@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import xor
-from typing import TypeVar
 
 import pytest
 
@@ -15,14 +14,13 @@ from drivers.serial.d0_push import D0Push
 from tests.drivers.serial.streams import (
     FakePort,
     decode,
+    finished,
     same_byte_by_byte,
     survives_bit_flips,
     survives_garbage,
     survives_truncation,
     telegrams,
 )
-
-T = TypeVar("T")
 
 DATA = (
     b"F.F(00000000)\r\n0.0.0(12345678)\r\n1.8.0(0001234.5*kWh)\r\n1.8.1(0001000.0*kWh)\r\n"
@@ -57,16 +55,6 @@ def read(meter: Callable[[bytes], bytes], **options: object) -> tuple[Sequence[R
     device = D0(port, unnamed=True, **options)  # type: ignore[arg-type]
     device.start()
     return finished(device.read()), port
-
-
-def finished(steps: Generator[float, None, T]) -> T:
-    """What a generator returns, its pauses passed over."""
-    while True:
-        try:
-            assert next(steps) >= 0
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 @pytest.mark.parametrize("echo", [False, True])
