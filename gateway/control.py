@@ -20,6 +20,7 @@ from gateway.events import Event, LinkChanged, Received, Total
 from gateway.model import (
     Act,
     Acted,
+    Action,
     Alarm,
     Command,
     Outcome,
@@ -32,12 +33,13 @@ from gateway.state import StateFault, Store
 
 log = logging.getLogger(__name__)
 
+Acknowledge = Callable[[], None]
 IDLE = 5.0  # seconds between two turns without work, so that the heartbeat shows
 RETRY = 5.0  # seconds before a state that must be reached, and was not, is tried again
 
 
 class Control:
-    """Start it with `run` on a thread of its own. Everything else may be called from any thread.
+    """Start it with `run` on a thread of its own; the rest is for any thread.
 
     record: puts a Result or State into the outbox; returns once it is durable.
     nonce: the present session's, "" while there is none.
@@ -65,7 +67,7 @@ class Control:
         self._locked = False
         self.refused = 0
 
-    def receive(self, message: Command | Result, acknowledge: Callable[[], None]) -> None:
+    def receive(self, message: Command | Result, acknowledge: Acknowledge) -> None:
         """A command, or why it could not be parsed; acknowledge settles its message."""
         self._inbox.put(Received(message, acknowledge))
 
@@ -121,7 +123,7 @@ class Control:
                 what = f"total of {device}"
                 self._commit(what, lambda: self._store.remember_total(device, channel, total))
 
-    def _consider(self, command: Command, acknowledge: Callable[[], None]) -> None:
+    def _consider(self, command: Command, acknowledge: Acknowledge) -> None:
         appliance = self._appliances.get(command.device)
         if appliance is None:
             self._refuse(command, Outcome.REFUSED, "no such appliance", acknowledge)
@@ -134,6 +136,10 @@ class Control:
             return
         except StateFault as fault:
             self._refuse_for(fault, command, acknowledge)
+            return
+        if command.uncertain and appliance.action is Action.PULSE and not situation.known:
+            reason = "delivered again without an id of its own: it may have run"
+            self._refuse(command, Outcome.INDETERMINATE, reason, acknowledge)
             return
         verdict = appliances.consider(command, value, situation)
         match verdict:
@@ -177,7 +183,7 @@ class Control:
         appliance: Appliance,
         value: Value,
         deadline: float | None,
-        acknowledge: Callable[[], None],
+        acknowledge: Acknowledge,
     ) -> None:
         command = replace(command, value=value)
         try:
@@ -191,7 +197,7 @@ class Control:
         self,
         command: Command,
         appliance: Appliance,
-        acknowledge: Callable[[], None] = lambda: None,
+        acknowledge: Acknowledge = lambda: None,
     ) -> None:
         known = self._known[command.device]
         known.running[command.id] = acknowledge
@@ -226,18 +232,16 @@ class Control:
             acknowledge()
 
     def _refuse(
-        self, command: Command, outcome: Outcome, reason: str, acknowledge: Callable[[], None]
+        self, command: Command, outcome: Outcome, reason: str, acknowledge: Acknowledge
     ) -> None:
         self._answer(answer(command, outcome, self._clock.stamp(), reason), acknowledge)
 
-    def _refuse_for(
-        self, fault: StateFault, command: Command, acknowledge: Callable[[], None]
-    ) -> None:
+    def _refuse_for(self, fault: StateFault, command: Command, acknowledge: Acknowledge) -> None:
         """Without a ledger nothing can be promised, so nothing is switched; telemetry goes on."""
         log.error("command %s for %s: %s", command.id, command.device, fault)
         self._refuse(command, Outcome.REFUSED, f"ledger not usable: {fault}", acknowledge)
 
-    def _answer(self, result: Result, acknowledge: Callable[[], None]) -> None:
+    def _answer(self, result: Result, acknowledge: Acknowledge) -> None:
         """A word without an act, and not in the ledger: the same id may be tried again."""
         if result.outcome is not Outcome.DONE:
             self.refused += 1
@@ -249,11 +253,7 @@ class Control:
         self._commit(f"result of {result.id}", lambda: self._store.conclude(result))
 
     def _commit(self, what: str, change: Callable[[], None]) -> None:
-        """A change of the ledger after the act.
-
-        Where it fails the intent stays open: after a restart the act is asserted again, or
-        reported as indeterminate. Both are true.
-        """
+        """After the act. Where it fails the intent stays open, and a restart asserts or reports it."""
         try:
             change()
         except StateFault as fault:

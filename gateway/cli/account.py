@@ -53,6 +53,7 @@ class GatewayAccount:
         self._runs: dict[int, _Run] = {}
         self._early: set[tuple[int, int]] = set()
         self._before: deque[Numbered] = deque(maxlen=HELD)
+        self._vague = False
         self._newest: dict[tuple[str, str, str], tuple[int, int]] = {}
         self._answers: dict[tuple[int, int], set[str]] = {}
         self._counts: Counter[str] = Counter()
@@ -99,7 +100,7 @@ class GatewayAccount:
             return
         if self._start is None:
             if entry.lane != "live":
-                # Older than the account, or not: alarms and gaps overtake. The first live one tells.
+                # Older than the account or not: the first live one tells.
                 self._before.append(entry)
                 return
             self._begin(entry, now)
@@ -111,7 +112,8 @@ class GatewayAccount:
             self._counts[fate.value] += 1
 
     def _begin(self, first: Numbered, now: float) -> None:
-        self._start = first.epoch
+        """Alarms and gaps overtake: judged from the next word on how far the numbers go."""
+        self._start, self._vague = first.epoch, True
         self._runs[first.epoch] = _Run(Numbers(first.seq))
         held, self._before = self._before, deque(maxlen=HELD)
         for entry in held:
@@ -188,8 +190,15 @@ class GatewayAccount:
         if self._settlements.get(epoch) == durable:
             return
         self._settlements[epoch] = durable
+        self._clear_up(epoch, durable, now)
         run.numbers.expect(durable, now)
         run.claims.append(Claim(durable + 1, ENDLESS, ENDLESS, CRASH))
+
+    def _clear_up(self, epoch: int, last: int, now: float) -> None:
+        """The run in which the account began has come to `last`, or is over there."""
+        if self._vague and epoch == self._start:
+            self._runs[epoch].numbers.excuse(last, now)
+        self._vague = self._vague and self._start is not None and epoch < self._start
 
     def _health(self, fields: Mapping[str, Any], now: float) -> None:
         outbox, epoch = fields.get("outbox"), fields.get("epoch")
@@ -199,8 +208,11 @@ class GatewayAccount:
         self._backlog = _waiting(outbox) > 0
         last = outbox.get("last_seq")
         if isinstance(epoch, int) and isinstance(last, int) and (run := self._run(epoch)):
+            self._clear_up(epoch, last, now)
             run.numbers.expect(last, now)
         age = outbox.get("oldest_age")
+        while self._evidence and self._evidence[-1][0] == now:
+            self._evidence.pop()  # of one instant only the last word holds
         if outbox.get("kept") == 0:
             self._evidence.append((now, now))
         elif isinstance(age, int | float):

@@ -61,6 +61,7 @@ class Numbers:
         """The highest number that is known to exist."""
         self.received = 0
         self._holes: list[Hole] = []
+        self._excused: list[Hole] = []
 
     @property
     def holes(self) -> Sequence[Hole]:
@@ -68,8 +69,8 @@ class Numbers:
 
     @property
     def size(self) -> int:
-        """How many numbers are known to exist."""
-        return self.end - self.base + 1
+        """How many numbers are known to exist and to be ours to judge."""
+        return self.end - self.base + 1 - sum(hole.size for hole in self._excused)
 
     def add(self, number: int, now: float) -> Fate:
         """A number has come. now: seconds by a clock that never jumps."""
@@ -78,7 +79,7 @@ class Numbers:
         if number > self.end:
             self.expect(number - 1, now)
             self.end = number
-        elif not self._fill(number):
+        elif not _fill(self._holes, number) and not _fill(self._excused, number):
             return Fate.DUPLICATE
         self.received += 1
         return Fate.NEW
@@ -89,14 +90,27 @@ class Numbers:
             self._holes.append(Hole(self.end + 1, last, now))
             self.end = last
 
-    def _fill(self, number: int) -> bool:
-        index = bisect_right(self._holes, number, key=lambda hole: hole.first) - 1
-        if index < 0 or self._holes[index].last < number:
-            return False
-        hole = self._holes[index]
-        parts = (replace(hole, last=number - 1), replace(hole, first=number + 1))
-        self._holes[index : index + 1] = [part for part in parts if part.size > 0]
-        return True
+    def excuse(self, last: int, now: float) -> None:
+        """What is missing up to last may have been sent before the account began: not judged."""
+        self.expect(last, now)
+        for hole in list(self._holes):
+            if hole.first > last:
+                break
+            self._holes.remove(hole)
+            self._excused.append(replace(hole, last=min(hole.last, last)))
+            if hole.last > last:
+                self._holes.insert(0, replace(hole, first=last + 1))
+
+
+def _fill(holes: list[Hole], number: int) -> bool:
+    """Takes a number that has come out of the holes, which are in order; whether it was in one."""
+    index = bisect_right(holes, number, key=lambda hole: hole.first) - 1
+    if index < 0 or holes[index].last < number:
+        return False
+    hole = holes[index]
+    parts = (replace(hole, last=number - 1), replace(hole, first=number + 1))
+    holes[index : index + 1] = [part for part in parts if part.size > 0]
+    return True
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@
 - `_handle_pubrec`: paho 2.2.0 answers a PUBREC that refuses with PUBREL, and reports success
   (eclipse-paho/paho.mqtt.python #895).
 
-`tests/gateway/link/test_client.py` fails when a new paho no longer calls them.
+The tests against mosquitto in `tests/gateway/link/` run through the first two.
 """
 
 from __future__ import annotations

@@ -244,6 +244,19 @@ def test_hours_after_a_crash_nothing_is_asserted(tmp_path: Path) -> None:
     assert second.results[0].outcome is Outcome.INDETERMINATE
 
 
+@pytest.mark.parametrize(
+    ("action", "outcome"), [(Action.PULSE, Outcome.INDETERMINATE), (Action.SET, Outcome.DONE)]
+)
+def test_a_pulse_that_may_have_run_is_not_risked(
+    tmp_path: Path, action: Action, outcome: Outcome
+) -> None:
+    """A bare value that the broker delivers again has no id by which it could be known."""
+    bench = Bench(tmp_path / "state.db", action=action)
+    bench.send(bench.command(uncertain=True))
+    assert [r.outcome for r in bench.results] == [outcome]
+    assert len(bench.acts) == (action is Action.SET)
+
+
 def test_without_a_ledger_nothing_is_switched(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
