@@ -253,7 +253,7 @@ class Control:
         self._commit(f"result of {result.id}", lambda: self._store.conclude(result))
 
     def _commit(self, what: str, change: Callable[[], None]) -> None:
-        """After the act. Where it fails the intent stays open, and a restart asserts or reports it."""
+        """After the act. Where it fails the intent stays open; a restart asserts or reports it."""
         try:
             change()
         except StateFault as fault:
