@@ -38,7 +38,6 @@ history_batch = {batch}
 size = "{size}"
 commit_every = {commit}
 durability = "{durability}"
-keep_free = 0
 """
 
 RENAMED = {"seq": "number", "ts": "due"}

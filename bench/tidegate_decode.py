@@ -10,12 +10,11 @@ import json
 import zlib
 
 
-def decode(topic: str, payload: bytes) -> list[tuple[int, int]]:
+def decode(topic: bytes, payload: bytes) -> list[tuple[int, int]]:
     """Readings of `data` and `history` topics; everything else holds none."""
-    leaf = topic.rpartition("/")[2]
-    if leaf == "data":
+    if topic.endswith(b"/data"):
         return [_live(payload)]
-    if leaf == "history":
+    if topic.endswith(b"/history"):
         return _history(payload)
     return []
 
