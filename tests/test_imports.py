@@ -29,7 +29,7 @@ OWNERS = {
 SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]
 """Of drivers, all others know only the contracts and the table of quantities."""
 CONTRACTS = ["drivers.base", "drivers.quantities"]
-PURE = ["model", "schedule", "filters", "records", "appliances", "codecs"]
+PURE = ["model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"]
 NO_IO = {"socket", "sqlite3", "threading", "subprocess", "os", "paho", "queue", "select"}
 LINES = 300
 
