@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.appliances import Limits, Output
-from gateway.model import Act, Action, Value
+from gateway.limits import Limits, Output
+from gateway.model import Act, Action, Command, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,23 @@ class Appliance:
 
 
 @dataclass(slots=True)
+class Underway:
+    """A command that is being carried out. accepted: it was answered that it takes a while."""
+
+    command: Command
+    acknowledge: Callable[[], None]
+    since: float
+    accepted: bool = False
+
+
+@dataclass(slots=True)
 class Known:
-    """An output's state, and the commands on their way to it with what acknowledges each."""
+    """An output's state, the acts on their way to it, and the commands behind those by their ids.
+
+    not_before: monotonic seconds before which nothing is enforced again.
+    """
 
     output: Output = field(default_factory=Output)
-    running: dict[str, Callable[[], None]] = field(default_factory=dict)
+    acts: list[Act] = field(default_factory=list)
+    running: dict[str, Underway] = field(default_factory=dict)
     not_before: float = 0.0

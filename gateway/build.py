@@ -23,6 +23,7 @@ from gateway.codecs import json_
 from gateway.codecs.base import About, Dialect, LinkState, Settlement
 from gateway.control import Control
 from gateway.journal import Journal
+from gateway.journal_open import open_journal
 from gateway.link.dialer import Login
 from gateway.link.link import Link
 from gateway.link.tls import TlsFiles
@@ -52,12 +53,10 @@ class House:
     clock: Clock
 
 
-def open_journal(settings: Settings) -> Callable[[], Journal]:
+def journal_of(settings: Settings) -> Callable[[], Journal]:
     """How to open the journal, again and again if the disk fails."""
-    from gateway.store_sqlite import SqliteJournal
-
-    path = Path(settings.gateway.state) / "journal.db"
-    return lambda: SqliteJournal(path, settings.outbox.size)
+    values, state = settings.outbox, Path(settings.gateway.state)
+    return lambda: open_journal(state, size=values.size, store=values.store, report=log.error)
 
 
 def assemble(settings: Settings) -> House:
@@ -133,7 +132,7 @@ def make_outbox(settings: Settings, store: Store, clock: Clock) -> Outbox:
     values = settings.outbox
     outbox = Outbox(
         epoch=store.next_epoch(),
-        open_journal=open_journal(settings),
+        open_journal=journal_of(settings),
         shelf=Shelf(Path(settings.gateway.state) / "shelf"),
         clock=clock.stamp,
         durability=values.durability,
@@ -141,6 +140,7 @@ def make_outbox(settings: Settings, store: Store, clock: Clock) -> Outbox:
         order=values.order,
         expire=values.expire,
         memory=values.memory,
+        report=log.error,
     )
     store.raise_epoch(outbox.epoch)
     return outbox

@@ -8,10 +8,10 @@ from drivers.base import Actuator, DriverError, Sensor, Stream
 from drivers.quantities import unit_of
 from gateway import catalog
 from gateway.appliance import Appliance
-from gateway.appliances import Limits
 from gateway.attached import Attached
 from gateway.codecs.base import DeviceAbout
 from gateway.filters import ChannelFilter, Total
+from gateway.limits import Limits
 from gateway.model import Act, Value
 from gateway.settings import BusSettings, DeviceSettings, OutputSettings, Settings
 from gateway.state import Store

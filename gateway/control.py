@@ -13,33 +13,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gateway import appliances
-from gateway.appliance import Appliance, Known
+from gateway.appliance import Appliance, Underway
 from gateway.appliances import Allow, Refuse, Repeat, Running, Situation, answer
 from gateway.clock import Clock
 from gateway.events import Event, LinkChanged, Received, Total
-from gateway.model import (
-    Act,
-    Acted,
-    Action,
-    Alarm,
-    Command,
-    Outcome,
-    Recorded,
-    Result,
-    State,
-    Value,
-)
+from gateway.gate import Gate
+from gateway.model import Acted, Alarm, Command, Outcome, Recorded, Result, State
+from gateway.outputs import Outputs
 from gateway.state import StateFault, Store
 
 log = logging.getLogger(__name__)
 
 Acknowledge = Callable[[], None]
 IDLE = 5.0  # seconds between two turns without work, so that the heartbeat shows
-RETRY = 5.0  # seconds before a state that must be reached, and was not, is tried again
 
 
 class Control:
-    """Start it with `run` on a thread of its own; the rest is for any thread.
+    """Start it with `run` on a thread of its own. Everything else may be called from any thread.
 
     record: puts a Result or State into the outbox; returns once it is durable.
     nonce: the present session's, "" while there is none.
@@ -55,15 +45,15 @@ class Control:
         clock: Clock,
         heartbeat: Callable[[], None],
     ) -> None:
-        self._appliances = appliances
         self._store = store
         self._record = record
         self._nonce = nonce
         self._clock = clock
         self._heartbeat = heartbeat
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._known = {name: Known() for name in appliances}
-        self._link_lost: float | None = clock.monotonic()
+        self._outputs = Outputs(appliances, store, clock)
+        self._gate = Gate()
+        self._resumable: list[Command] = []
         self._locked = False
         self.refused = 0
 
@@ -99,37 +89,54 @@ class Control:
         try:
             event = self._inbox.get(timeout=self._patience())
         except queue.Empty:
-            self._enforce()
+            self._look_after()
             return True
         if event is None:
             return False
+        self._look_after()  # what was due before the event comes before it
         self._handle(event)
-        self._enforce()
+        self._look_after()
         return True
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Received(Command() as command, acknowledge):
-                self._consider(command, acknowledge)
-            case Received(Result() as refusal, acknowledge):
-                self._answer(refusal, acknowledge)
+            case Received(message, acknowledge):
+                self._receive(message, acknowledge)
             case Acted():
                 self._settle(event)
             case LinkChanged(up):
-                self._link_lost = None if up else self._clock.monotonic()
+                self._outputs.link_changed(up)
             case Alarm() | State():
                 self._record(event)
             case Total(device, channel, total):
                 what = f"total of {device}"
                 self._commit(what, lambda: self._store.remember_total(device, channel, total))
 
+    def _receive(self, message: Command | Result, acknowledge: Acknowledge) -> None:
+        """One answer a second to what is too much: a flood must not fill the disk."""
+        now = self._clock.monotonic()
+        output = message.device if message.device in self._outputs.known else ""
+        if self._gate.passes(output, now):
+            if isinstance(message, Result):
+                self._answer(message, acknowledge)
+            else:
+                self._consider(message, acknowledge)
+            return
+        self.refused += 1
+        reason = self._gate.answer(output, now)
+        if reason and isinstance(message, Result):
+            self._record(replace(message, reason=reason))
+        elif reason and isinstance(message, Command):
+            self._record(answer(message, Outcome.REFUSED, self._clock.stamp(), reason))
+        acknowledge()
+
     def _consider(self, command: Command, acknowledge: Acknowledge) -> None:
-        appliance = self._appliances.get(command.device)
+        appliance = self._outputs.appliances.get(command.device)
         if appliance is None:
             self._refuse(command, Outcome.REFUSED, "no such appliance", acknowledge)
             return
         try:
-            value = appliance.parse(command.value)
+            command = replace(command, value=appliance.parse(command.value))
             situation = self._situation(command, appliance)
         except ValueError as error:
             self._refuse(command, Outcome.REFUSED, str(error), acknowledge)
@@ -137,14 +144,9 @@ class Control:
         except StateFault as fault:
             self._refuse_for(fault, command, acknowledge)
             return
-        if command.uncertain and appliance.action is Action.PULSE and not situation.known:
-            reason = "delivered again without an id of its own: it may have run"
-            self._refuse(command, Outcome.INDETERMINATE, reason, acknowledge)
-            return
-        verdict = appliances.consider(command, value, situation)
-        match verdict:
-            case Allow(value, deadline):
-                self._begin(command, appliance, value, deadline, acknowledge)
+        match appliances.consider(command, command.value, situation):
+            case Allow(_, deadline):
+                self._begin(command, deadline, acknowledge)
             case Refuse(outcome, reason):
                 self._refuse(command, outcome, reason, acknowledge)
             case Repeat(result):
@@ -157,9 +159,8 @@ class Control:
 
     def _situation(self, command: Command, appliance: Appliance) -> Situation:
         stamp = self._clock.stamp()
-        known = self._known[command.device]
+        known = self._outputs.known[command.device]
         found = self._store.known(command.device, command.id, stamp)
-        group = appliance.limits.interlock
         return Situation(
             now=self._clock.monotonic(),
             stamp=stamp,
@@ -170,66 +171,46 @@ class Control:
             amnesia=bool(self._store.reset),
             limits=appliance.limits,
             output=known.output,
-            others={
-                name: self._known[name].output
-                for name, other in self._appliances.items()
-                if group and other.limits.interlock == group and name != command.device
-            },
+            action=appliance.action,
+            group=self._outputs.group_of(command.device),
         )
 
-    def _begin(
-        self,
-        command: Command,
-        appliance: Appliance,
-        value: Value,
-        deadline: float | None,
-        acknowledge: Acknowledge,
-    ) -> None:
-        command = replace(command, value=value)
+    def _begin(self, command: Command, deadline: float | None, acknowledge: Acknowledge) -> None:
         try:
             self._store.begin(command, deadline)
         except StateFault as fault:
             self._refuse_for(fault, command, acknowledge)
             return
-        self._act(command, appliance, acknowledge)
+        known = self._outputs.known[command.device]
+        known.running[command.id] = Underway(command, acknowledge, self._clock.monotonic())
+        self._act(command)
 
-    def _act(
-        self,
-        command: Command,
-        appliance: Appliance,
-        acknowledge: Acknowledge = lambda: None,
-    ) -> None:
-        known = self._known[command.device]
-        known.running[command.id] = acknowledge
-        known.output = replace(known.output, wanted=command.value)
-        appliance.act(Act(command.device, command.value, command.id, command))
+    def _act(self, command: Command) -> None:
+        ttl = self._outputs.appliances[command.device].limits.command_ttl
+        life = appliances.life(command, ttl, self._clock.stamp())
+        self._outputs.tell(command.device, command.value, command.id, command, life)
 
     def _settle(self, acted: Acted) -> None:
         """The worker's word: the state is known, and a command behind it gets its answer."""
-        act, now = acted.act, self._clock.monotonic()
-        known = self._known[act.device]
-        before = known.output
-        if acted.state is None:
-            known.output = replace(before, wanted=None)
-            known.not_before = now + RETRY
-        else:
-            known.output = appliances.switched(before, acted.state, now)
-            state, wall = acted.state, acted.stamp.wall
-            self._commit(
-                f"state of {act.device}",
-                lambda: self._store.remember_output(act.device, state, wall),
-            )
+        act = acted.act
+        is_new = self._outputs.settle(acted)
         if act.command is not None:
-            self._conclude(act.command, acted, known)
-        elif acted.state is not None and before.value != acted.state:
+            self._conclude(act.command, acted)
+        elif is_new and acted.state is not None:
             self._record(State(act.device, acted.stamp, acted.state, act.cause))
+        self._resume_waiting(act.device)
 
-    def _conclude(self, command: Command, acted: Acted, known: Known) -> None:
+    def _conclude(self, command: Command, acted: Acted) -> None:
         outcome = Outcome.FAILED if acted.state is None else Outcome.DONE
+        if acted.expired:
+            outcome = Outcome.EXPIRED
         self._end(answer(command, outcome, acted.stamp, acted.error, acted.state))
-        acknowledge = known.running.pop(command.id, None)
-        if acknowledge is not None:
-            acknowledge()
+        self._acknowledge(command)
+
+    def _acknowledge(self, command: Command) -> None:
+        underway = self._outputs.known[command.device].running.pop(command.id, None)
+        if underway is not None:
+            underway.acknowledge()
 
     def _refuse(
         self, command: Command, outcome: Outcome, reason: str, acknowledge: Acknowledge
@@ -253,7 +234,11 @@ class Control:
         self._commit(f"result of {result.id}", lambda: self._store.conclude(result))
 
     def _commit(self, what: str, change: Callable[[], None]) -> None:
-        """After the act. Where it fails the intent stays open; a restart asserts or reports it."""
+        """A change of the ledger after the act.
+
+        Where it fails the intent stays open: after a restart the act is asserted again, or
+        reported as indeterminate. Both are true.
+        """
         try:
             change()
         except StateFault as fault:
@@ -267,33 +252,45 @@ class Control:
             log.error("open commands: %s", fault)
             return
         for intent in intents:
-            command = intent.command
-            appliance = self._appliances.get(command.device)
+            command, stamp = intent.command, self._clock.stamp()
+            appliance = self._outputs.appliances.get(command.device)
             if appliance is not None and appliances.may_resume(
-                command, intent.deadline, appliance.action, self._clock.stamp()
+                command, intent.deadline, appliance.action, stamp
             ):
-                self._act(command, appliance)
-                continue
-            reason = "the gateway stopped while it was carried out; it is not repeated"
-            self._end(answer(command, Outcome.INDETERMINATE, self._clock.stamp(), reason))
+                known = self._outputs.known[command.device]
+                known.running[command.id] = Underway(command, _nothing, self._clock.monotonic())
+                self._resumable.append(command)
+            else:
+                self._give_up(command, "it is not repeated")
 
-    def _coming(self) -> list[appliances.Overdue]:
-        outputs = {name: known.output for name, known in self._known.items()}
-        limits = {name: appliance.limits for name, appliance in self._appliances.items()}
-        return appliances.overdue(outputs, limits, self._link_lost)
+    def _resume_waiting(self, device: str) -> None:
+        """Asserts what the last run began, now that the state is known that its limits need."""
+        if self._outputs.known[device].output.value is None:
+            return
+        waiting = [command for command in self._resumable if command.device == device]
+        self._resumable = [command for command in self._resumable if command.device != device]
+        for command in waiting:
+            forbidden = self._outputs.limit(device, command.value)
+            if forbidden is None:
+                self._act(command)
+            else:
+                self._give_up(command, forbidden.reason)
+                self._acknowledge(command)
 
-    def _enforce(self) -> None:
-        """What must happen by itself and is due."""
-        now = self._clock.monotonic()
-        for item in self._coming():
-            known = self._known[item.device]
-            if item.due > now or known.not_before > now:
-                continue
-            log.warning("%s: set to %s (%s)", item.device, item.value, item.cause)
-            known.output = replace(known.output, wanted=item.value)
-            self._appliances[item.device].act(Act(item.device, item.value, item.cause))
+    def _give_up(self, command: Command, why: str) -> None:
+        reason = f"the gateway stopped while it was carried out; {why}"
+        self._end(answer(command, Outcome.INDETERMINATE, self._clock.stamp(), reason))
+
+    def _look_after(self) -> None:
+        """What is due by itself."""
+        self._outputs.enforce()
+        for command in self._outputs.slow():
+            stamp, reason = self._clock.stamp(), "it takes a while"
+            self._record(answer(command, Outcome.ACCEPTED, stamp, reason))
 
     def _patience(self) -> float:
-        now = self._clock.monotonic()
-        dues = [max(o.due, self._known[o.device].not_before) - now for o in self._coming()]
-        return max(0.0, min([IDLE, *dues]))
+        return min(IDLE, self._outputs.patience())
+
+
+def _nothing() -> None:
+    """Acknowledges a command of an earlier run: its message was that connection's."""

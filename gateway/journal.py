@@ -28,6 +28,10 @@ class JournalFault(JournalError, OSError):
     """The storage failed. The message says what was tried and what the system answered."""
 
 
+LARGEST = 64 << 10
+"""Bytes of payload that every journal takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One entry, encoded. wall: seconds since 1970, 0.0 when the clock was not to be trusted."""
@@ -142,7 +146,10 @@ class Journal(Protocol):
         ...
 
     def damages(self) -> list[Damage]:
-        """What was found damaged since the last call."""
+        """What was found damaged since the last call.
+
+        Asking again says that the account of what was told before is on disk: it is not told again.
+        """
         ...
 
     def mark(self) -> Mark | None:

@@ -1,16 +1,78 @@
-"""Which journal there is to be, from the settings' values."""
+"""Which journal there is to be, and what becomes of one that cannot be used: it is set aside, never
+removed, and the gateway starts with an empty one."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.journal import Journal
-from gateway.store_sqlite import SqliteJournal
+from gateway.journal import Journal, JournalFault
+from gateway.journal_disk import Disk, RealDisk
+from gateway.journal_format import NewerFormat
+from gateway.journal_recovery import allocate
+from gateway.journal_ring import Ring
+
+Report = Callable[[str], None]
 
 
 def open_journal(
-    directory: Path, *, size: int, store: str, keep_free: int, report: Callable[[str], None]
+    state: Path, *, size: int, store: str = "ring", keep_free: int = 0, report: Report
 ) -> Journal:
-    """The journal in that directory. JournalFault when the storage fails."""
-    return SqliteJournal(directory / "journal.db", size)
+    """The journal in the state directory: `journal/` for a ring, `journal.db` for SQLite.
+
+    size, keep_free: bytes. JournalFault when the storage fails.
+    """
+    try:
+        if store == "sqlite":
+            return _sqlite(state / "journal.db", size, report)
+        return _ring(state / "journal", size, keep_free, report)
+    except OSError as error:
+        if isinstance(error, JournalFault):
+            raise
+        raise JournalFault(f"journal: cannot be opened: {error}") from error
+
+
+def open_ring(disk: Disk, size: int, keep_free: int, report: Report) -> Ring:
+    """On any disk. JournalFault, NewerFormat, OSError."""
+    slots, segment = allocate(disk, size, keep_free, report)
+    ring = Ring(disk, slots, segment)
+    if ring.wrecked:
+        report(f"journal: {ring.wrecked} segments cannot be read, and are set aside")
+    return ring
+
+
+def _ring(directory: Path, size: int, keep_free: int, report: Report) -> Journal:
+    try:
+        return open_ring(RealDisk(directory), size, keep_free, report)
+    except NewerFormat as newer:
+        report(f"{newer}; it is kept as {_set_aside(directory, f'format-{newer.version}')}")
+    except (NotADirectoryError, FileExistsError) as error:
+        report(f"journal: {error}; it is kept as {_set_aside(directory, 'unreadable')}")
+    return open_ring(RealDisk(directory), size, keep_free, report)
+
+
+def _sqlite(path: Path, size: int, report: Report) -> Journal:
+    from gateway.store_sqlite import SqliteJournal
+
+    try:
+        return SqliteJournal(path, size)
+    except JournalFault as fault:
+        damaged = isinstance(fault.__cause__, sqlite3.DatabaseError)
+        if not damaged or isinstance(fault.__cause__, sqlite3.OperationalError):
+            raise
+        report(f"{fault}; it is kept as {_set_aside(path, 'unreadable')}")
+    return SqliteJournal(path, size)
+
+
+def _set_aside(path: Path, why: str) -> Path:
+    """With the -wal and -shm of a database: either is worthless without the other."""
+    number = 1
+    while (target := path.with_name(f"{path.name}.{why}-{number}")).exists():
+        number += 1
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(target.with_name(target.name + suffix))
+    return target

@@ -115,22 +115,30 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An order to the worker that owns an output. command is None for rules, limits and stops."""
+    """An order to the worker that owns an output. command is None for limits and stops.
+
+    until: monotonic seconds after which it must not be begun any more, None for never.
+    """
 
     device: str
     value: Value
     cause: str
     command: Command | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """What came of an Act: the state read back, or the error in words."""
+    """What came of an Act: the state read back, or the error in words.
+
+    expired: it was never begun, because its time had run out before the output was free.
+    """
 
     act: Act
     stamp: Stamp
     state: Value | None
     error: str = ""
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

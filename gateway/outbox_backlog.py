@@ -21,8 +21,15 @@ class Backlog:
         self._report = report
         self._dropping: dict[Key, int] = {}
         """Read, not to be sent: forgotten once the gap record with that number is on disk."""
+        self._found: list[Damage] = []
         self._damage_told = 0
         """The number of the last gap record about damage."""
+
+    def inherit(self, journal: Journal) -> None:
+        """What an earlier run left, with what was found damaged at opening. Under the lock."""
+        self._found = journal.damages()
+        damaged = sum(found.count for found in self._found)
+        self._core.books.inherit(journal.usage().kept + damaged, 0)
 
     def starving(self) -> list[Row]:
         """Rows that want filling. Under the lock. While the link is down, only for who asked."""
@@ -88,8 +95,11 @@ class Backlog:
         """Tell what was found damaged. Asking again says that what was told is on disk."""
         with self._lock:
             waits = self._core.lanes.done < self._damage_told
-        for found in () if waits else journal.damages():
+        if waits:
+            return
+        for found in self._found or journal.damages():
             self._tell(found)
+        self._found = []
 
     def _tell(self, found: Damage) -> None:
         """A torn write is no surprise after a crash, and the crash's gap record covers it."""

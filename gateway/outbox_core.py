@@ -136,6 +136,15 @@ class Core:
             self._tell(self._span(reason, [item.entry for item in gone]))
         return len(gone)
 
+    def discard(self, items: Sequence[Item]) -> None:
+        """These cannot be kept: no record can hold them. What is in flight may still arrive."""
+        gone = [i for i in items if not i.settled and i.key not in self.lanes.flying]
+        for item in gone:
+            item.settled = True
+        if gone:
+            self.books.drop(GapReason.DISCARDED.value, len(gone))
+            self.record(self._span(GapReason.DISCARDED, [item.entry for item in gone]))
+
     def _span(self, reason: GapReason, gone: Sequence[Entry]) -> Gap:
         walls = [wall for entry in gone if (wall := wall_of(entry.recorded))]
         devices = {device_of(entry.recorded) for entry in gone}

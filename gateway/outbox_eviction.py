@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from gateway import eviction, gaps, records
-from gateway.journal import Journal, Record
+from gateway.journal import Journal, JournalFull, Record
 from gateway.model import Key
 from gateway.outbox_core import Core
 
@@ -78,7 +78,7 @@ class Evictor:
         gone: list[Key] = []
         try:
             gone = journal.evict(planned.step.chunks, planned.going, planned.step.level)
-        except ValueError:
+        except (ValueError, JournalFull):
             self._stuck_until = self._core.monotonic() + PAUSE
         finally:
             with self._lock:

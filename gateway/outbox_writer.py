@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from gateway.journal import Journal, JournalFault, JournalFull, JournalUsage, Mark, Record
+from gateway.journal import LARGEST, Journal, JournalFault, JournalFull, JournalUsage, Mark, Record
 from gateway.lanes import Item
 from gateway.model import Gap, GapReason
 from gateway.outbox_backlog import Backlog
@@ -55,6 +55,8 @@ class Writer:
         self._retry_at = 0.0
         self._retry_wait = RETRY_FIRST
         self._full_until = 0.0
+        self._read_retry_at = 0.0
+        self._unsettled = False
         self._unsynced_since: float | None = None
         self.storage = "ok"
         self.usage = NOTHING
@@ -65,7 +67,7 @@ class Writer:
         self.usage = journal.usage()
         last = journal.last()
         with self._lock:
-            self._core.books.inherit(self.usage.kept, 0)
+            self._backlog.inherit(journal)
             if self._core.lanes.written is None:
                 self._core.lanes.written = last
 
@@ -74,34 +76,41 @@ class Writer:
         core = self._core
         writes = [
             core.commit_due(self._commit_every),
-            core.forget_due(self._commit_every),
             self._evictor.due(self.usage.crowded),
             None if self._unsynced_since is None else self._unsynced_since + CURSOR_SYNC,
-            0.0 if self._journal is None else None,
+            0.0 if self._journal is None or self._unsettled else None,
         ]
         times = [max(time, self._retry_at) for time in writes if time is not None]
-        if self._journal is not None and self._backlog.starving():
-            times.append(self._retry_at)
+        if self._journal is not None:
+            forget = core.forget_due(self._commit_every)
+            starving = self._read_retry_at if self._backlog.starving() else None
+            times.extend(time for time in (forget, starving) if time is not None)
         times.extend(t for t in (self._keeper.due(), core.wake_due()) if t is not None)
         return min(times, default=None)
 
     def step(self) -> None:
         """One round of all that is due. A stage that fails does not keep the others from theirs."""
         now = self._core.monotonic()
+        self._run((self._forget, self._refill), now, judge=False)
         if now >= self._retry_at:
-            failed = None
-            for stage in (self._reopen, self._forget, self._commit, self._evict, self._refill):
-                try:
-                    stage(now)
-                except JournalFault as fault:
-                    failed = failed or fault
-            self._judge(now, failed)
+            self._run((self._reopen, self._settle, self._commit, self._evict), now, judge=True)
         if self._journal is not None:
             self._backlog.damages(self._journal)
             self.usage = self._journal.usage()
         self._keeper.step(now)
         with self._lock:
             self._lock.notify_all()
+
+    def _run(self, stages: Sequence[Callable[[float], None]], now: float, judge: bool) -> None:
+        """Reading goes on while writing fails; that it works says nothing about writing."""
+        failed = None
+        for stage in stages:
+            try:
+                stage(now)
+            except JournalFault as fault:
+                failed = failed or fault
+        if judge or failed is not None:
+            self._judge(now, failed)
 
     def _judge(self, now: float, failed: JournalFault | None) -> None:
         """Tell a change of the storage's health once, and choose when to try again."""
@@ -129,11 +138,19 @@ class Writer:
             keys, self._core.forgets = self._core.forgets, set()
         if keys:
             journal.forget(keys)
+            self._unsettled = True
+
+    def _settle(self, now: float) -> None:
+        """Note on disk what was forgotten, lazily; after a while durably."""
+        if self._journal is None:
+            return
+        if self._unsettled:
+            self._journal.settle(sync=False)
+            self._unsettled = False
             self._unsynced_since = self._unsynced_since or now
-            journal.settle(sync=False)
         elif self._unsynced_since is not None and now >= self._unsynced_since + CURSOR_SYNC:
+            self._journal.settle(sync=True)
             self._unsynced_since = None
-            journal.settle(sync=True)
 
     def _commit(self, now: float) -> None:
         journal = self._journal
@@ -155,21 +172,26 @@ class Writer:
 
     def write(self, journal: Journal, group: Sequence[Item]) -> None:
         """Durable when it returns. With an empty group it still tries whether the disk works."""
-        journal.append([record for item in group if (record := self._encoded(item))])
+        encoded = {item.key: record for item in group if (record := self._encoded(item))}
+        journal.append(list(encoded.values()))
         if not self._marked or not group:
             journal.set_mark(Mark(self._core.epoch, 0, clean=False))
             self._marked = True
         with self._lock:
             self._core.mark_written(group)
+            self._core.discard([item for item in group if item.key not in encoded])
             self._lock.notify_all()
 
     def _encoded(self, item: Item) -> Record | None:
         """None for what no record can hold: a driver's mistake, which must not stop the rest."""
         try:
-            return to_record(item.entry)
+            record = to_record(item.entry)
+            if len(record.payload) > LARGEST:
+                raise ValueError(f"it has {len(record.payload)} bytes, {LARGEST} are most")
         except (ValueError, TypeError) as error:
             self._report(f"entry {item.key} cannot be written: {error}")
             return None
+        return record
 
     def _full(self, now: float) -> None:
         """Room was not made in time, or none can be: what is in memory only gives way."""
@@ -182,8 +204,11 @@ class Writer:
             self._evictor.step(self._journal, now)
 
     def _refill(self, now: float) -> None:
-        if self._journal is not None:
-            self._backlog.refill(self._journal, self._evictor.expired_before())
+        if self._journal is None or now < self._read_retry_at:
+            return
+        self._read_retry_at = now + RETRY_FIRST
+        self._backlog.refill(self._journal, self._evictor.expired_before())
+        self._read_retry_at = 0.0
 
     def begin(self, gaps: Sequence[Gap]) -> None:
         """The first writes of a run: the account of earlier ones, then the mark of this one.

@@ -75,6 +75,7 @@ class OutboxSettings:
     size: Annotated[
         int, Option("disk that the journal uses, allocated at start", "B", low=2 << 20)
     ] = 64 << 20
+    store: Annotated[Literal["sqlite", "ring"], Option("kind of journal")] = "sqlite"
     durability: Annotated[
         Literal["window", "each"],
         Option("window: on disk after commit_every unless acknowledged first; each: at once"),

@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from gateway.model import Command, Outcome, Result, Stamp, Value
+from gateway.model import Command, Outcome, Result, Stamp
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ create table if not exists ledger (
   outcome text, result text,
   unique (device, id));
 create index if not exists open_commands on ledger (number) where outcome is null;
-create table if not exists outputs (
-  device text primary key, value text not null, changed real not null) without rowid;
+create table if not exists notes (
+  kind text not null, name text not null, note text not null,
+  primary key (kind, name)) without rowid;
 create table if not exists totals (
   device text not null, channel text not null, total real not null,
   primary key (device, channel)) without rowid;
@@ -155,18 +157,18 @@ class Store:
             rows = db.execute(f"{SELECT_LEDGER} where outcome is null order by number").fetchall()
         return [row for row in (_ledger_row(r, stamp) for r in rows) if isinstance(row, Intent)]
 
-    def remember_output(self, device: str, value: Value, changed: float) -> None:
-        """An output's value and since when (wall seconds) it has it."""
+    def remember(self, kind: str, name: str, note: Any) -> None:
+        """Something small that a part keeps over restarts, as JSON: what it knows of an output."""
         with self._transaction() as db:
             db.execute(
-                "insert or replace into outputs values (?, ?, ?)",
-                (device, json.dumps(value), changed),
+                "insert or replace into notes values (?, ?, ?)", (kind, name, json.dumps(note))
             )
 
-    def outputs(self) -> dict[str, tuple[Value, float]]:
+    def recall(self, kind: str) -> dict[str, Any]:
+        """Everything of a kind that was remembered, by name."""
         with self._reading() as db:
-            rows = db.execute("select device, value, changed from outputs").fetchall()
-        return {device: (json.loads(value), changed) for device, value, changed in rows}
+            rows = db.execute("select name, note from notes where kind = ?", (kind,)).fetchall()
+        return {name: json.loads(note) for name, note in rows}
 
     def remember_total(self, device: str, channel: str, total: float) -> None:
         with self._transaction() as db:

@@ -137,6 +137,10 @@ class Worker:
         for attached in self.devices.values():
             while attached.acts and not attached.busy:
                 act = attached.acts.popleft()
+                if act.until is not None and self._clock.monotonic() > act.until:
+                    error = "expired before the output was free"
+                    self._acted(Acted(act, self._clock.stamp(), None, error, expired=True))
+                    continue
                 self._begin(_Job(attached, uses.act(attached, act.value), act))
 
     def _begin_look(self, attached: Attached) -> None:

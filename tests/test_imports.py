@@ -22,14 +22,14 @@ OWNERS = {
     "gpiozero": ["drivers.gpio"],
     "lgpio": ["drivers.gpio"],
     "paho": ["gateway.link", "gateway.cli"],
-    "sqlite3": ["gateway.state", "gateway.store_sqlite"],
+    "sqlite3": ["gateway.state", "gateway.store_sqlite", "gateway.journal_open"],
     "systemd": ["gateway.service"],
     "argparse": ["gateway.cli"],
 }
 SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]
 """Of drivers, all others know only the contracts and the table of quantities."""
 CONTRACTS = ["drivers.base", "drivers.quantities"]
-PURE = ["model", "schedule", "filters", "records", "appliances", "codecs"]
+PURE = ["model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"]
 NO_IO = {"socket", "sqlite3", "threading", "subprocess", "os", "paho", "queue", "select"}
 LINES = 300
 

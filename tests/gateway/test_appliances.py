@@ -3,25 +3,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway import appliances
 from gateway.appliances import (
     Allow,
-    Limits,
-    Output,
     Refuse,
     Repeat,
     Running,
     Situation,
     consider,
-    is_on,
-    limit,
+    life,
     may_resume,
     overdue,
-    switched,
 )
+from gateway.limits import Limits, Output
 from gateway.model import Action, Command, Outcome, Stamp
 
 NOW = Stamp(wall=1_800_000_000.0, boot=5000.0, boot_id="b0071d00", synchronised=True)
@@ -36,7 +31,8 @@ CALM = Situation(
     amnesia=False,
     limits=Limits(),
     output=Output(False, 0.0),
-    others={},
+    action=Action.SET,
+    group={},
 )
 
 
@@ -96,120 +92,12 @@ def test_the_sessions_nonce_proves_freshness_without_a_clock() -> None:
     assert isinstance(consider(command, True, unset), Allow)
 
 
-@pytest.mark.parametrize(
-    ("limits", "output", "value", "words"),
-    [
-        (Limits(min_on=60), Output(True, 4950.0), False, "min_on: may go off in 10 s"),
-        (Limits(min_off=60), Output(False, 4950.0), True, "min_off: may go on in 10 s"),
-        (
-            Limits(max_switches_per_hour=2),
-            Output(False, 0.0, None, (2000.0, 4000.0)),
-            True,
-            "max_switches_per_hour: may go on in 600 s",
-        ),
-    ],
-)
-def test_limits_say_when_it_would_be_allowed(
-    limits: Limits, output: Output, value: bool, words: str
-) -> None:
-    assert limit(value, replace(CALM, limits=limits, output=output)) == words
-
-
-def test_a_value_it_has_already_breaks_no_limit() -> None:
-    tight = Limits(min_on=60, min_off=60, max_switches_per_hour=1)
-    on = Output(True, 4999.0, None, (4999.0,))
-    assert limit(True, replace(CALM, limits=tight, output=on)) is None
-
-
-@pytest.mark.parametrize(
-    ("other", "words"),
-    [
-        (Output(True, 0.0), "down is on"),
-        (Output(False, 0.0, True), "down is on"),
-        (Output(False, 4999.0), "dead time after down, 1 s more"),
-    ],
-)
-def test_of_a_group_one_is_on_and_then_all_are_off_for_a_while(other: Output, words: str) -> None:
-    group = replace(CALM, limits=Limits(interlock="blind", dead_time=2.0), others={"down": other})
-    text = limit(True, group)
-    assert text is not None and words in text
-    assert limit(False, group) is None
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["up", "down"]), st.booleans(), st.floats(0.0, 5.0)), max_size=60
-    ),
-    st.floats(0.0, 3.0),
-)
-def test_no_sequence_of_commands_breaks_an_interlock(
-    wishes: list[tuple[str, bool, float]], dead_time: float
-) -> None:
-    limits = Limits(interlock="blind", dead_time=dead_time)
-    outputs = {"up": Output(False, -1e9), "down": Output(False, -1e9)}
-    went_off = {"up": -1e9, "down": -1e9}
-    now = 0.0
-    for name, wish, wait in wishes:
-        now += wait
-        other = "down" if name == "up" else "up"
-        situation = replace(
-            CALM, now=now, limits=limits, output=outputs[name], others={other: outputs[other]}
-        )
-        if limit(wish, situation) is None:
-            if outputs[name].value and not wish:
-                went_off[name] = now
-            outputs[name] = switched(outputs[name], wish, now)
-        on = [n for n, o in outputs.items() if is_on(o.value)]
-        assert len(on) <= 1
-        if on == [name] and wish:
-            assert now - went_off[other] >= dead_time - 1e-9 or outputs[name].changed < now
-
-
-@given(
-    st.lists(st.tuples(st.booleans(), st.floats(0.0, 2000.0)), max_size=80),
-    st.floats(0.0, 100.0),
-    st.floats(0.0, 100.0),
-    st.integers(1, 5),
-)
-def test_no_sequence_breaks_min_on_min_off_or_the_hourly_count(
-    wishes: list[tuple[bool, float]], min_on: float, min_off: float, hourly: int
-) -> None:
-    limits = Limits(min_on=min_on, min_off=min_off, max_switches_per_hour=hourly)
-    output, now, changes = Output(False, 0.0), 0.0, [(0.0, False)]
-    ons: list[float] = []
-    for wish, wait in wishes:
-        now += wait
-        if limit(wish, replace(CALM, now=now, limits=limits, output=output)) is not None:
-            continue
-        if wish != output.value:
-            then, was = changes[-1]
-            assert now - then >= (min_on if was else min_off) - 1e-9
-            changes.append((now, wish))
-            if wish:
-                ons.append(now)
-        output = switched(output, wish, now)
-        assert sum(1 for t in ons if now - t < 3600) <= hourly
-
-
-def test_switching_keeps_the_time_of_the_last_real_change() -> None:
-    on = switched(Output(False, 0.0), True, 10.0)
-    assert on == Output(True, 10.0, None, (10.0,))
-    assert switched(on, True, 20.0) == on
-    off = switched(on, False, 30.0)
-    assert off == Output(False, 30.0, None, (10.0,))
-    assert switched(off, True, 5000.0).switched == (5000.0,)
-
-
-def test_the_first_known_state_is_a_change() -> None:
-    assert switched(Output(), False, 7.0) == Output(False, 7.0)
-
-
 def test_max_on_is_due_from_when_it_went_on() -> None:
     rule = {"pump": Limits(max_on=600.0)}
     due = overdue({"pump": Output(True, 100.0)}, rule, None)
     assert [(o.device, o.value, o.cause, o.due) for o in due] == [("pump", False, "max_on", 700.0)]
-    assert overdue({"pump": Output(True, 100.0, False)}, rule, None) == []
-    assert overdue({"pump": Output(False, 100.0, True)}, rule, None) == []
+    assert overdue({"pump": Output(True, 100.0, (False,))}, rule, None) == []
+    assert overdue({"pump": Output(False, 100.0, (True,))}, rule, None) == []
 
 
 def test_the_link_is_lost_for_long_enough() -> None:
@@ -218,6 +106,14 @@ def test_the_link_is_lost_for_long_enough() -> None:
     assert overdue(outputs, rule, None) == []
     assert overdue(outputs, rule, 50.0)[0].due == 350.0
     assert overdue({"heater": Output(False, 0.0)}, rule, 50.0) == []
+    assert overdue({"heater": Output()}, rule, 50.0) == []
+    assert overdue({"heater": Output(True, 0.0, (False,))}, rule, 50.0) == []
+
+
+def test_what_was_told_after_the_loss_took_effect_holds() -> None:
+    rule = {"heater": Limits(link_loss=False, link_loss_after=300.0)}
+    assert overdue({"heater": Output(True, 0.0, told=349.0)}, rule, 50.0)[0].cause == "link_loss"
+    assert overdue({"heater": Output(True, 0.0, told=350.0)}, rule, 50.0) == []
 
 
 def test_what_is_due_first_comes_first() -> None:
@@ -247,16 +143,28 @@ def test_after_a_crash_only_a_set_within_its_life_is_asserted_again(
 
 
 @pytest.mark.parametrize(
-    ("value", "on"),
+    ("expires", "stamp", "left"),
     [
-        (True, True),
-        (False, False),
-        (0, False),
-        (0.5, True),
-        ("off", False),
-        ("open", True),
-        (None, False),
+        (None, later(0), 30.0),
+        (None, later(10), 20.0),
+        (NOW.wall + 12, later(10), 2.0),
+        (NOW.wall + 60, later(10), 20.0),
+        (NOW.wall + 12, later(10, synchronised=False), 20.0),
     ],
 )
-def test_what_counts_as_on(value: bool | float | str | None, on: bool) -> None:
-    assert is_on(value) is on
+def test_what_is_left_of_a_commands_life(expires: float | None, stamp: Stamp, left: float) -> None:
+    assert life(replace(COMMAND, expires=expires), 30.0, stamp) == left
+
+
+def test_what_may_have_run_before_is_no_pulse_again() -> None:
+    uncertain = replace(COMMAND, uncertain=True)
+    verdict = consider(uncertain, True, replace(CALM, action=Action.PULSE))
+    assert isinstance(verdict, Refuse)
+    assert verdict.outcome is Outcome.INDETERMINATE
+    assert isinstance(consider(uncertain, True, CALM), Allow)
+
+
+def test_a_limit_refuses_and_says_when() -> None:
+    limits = Limits(min_off=60)
+    verdict = consider(COMMAND, True, replace(CALM, limits=limits, output=Output(False, 4990.0)))
+    assert verdict == Refuse(Outcome.REFUSED, "min_off: may go on in 50 s")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.appliance import Appliance
-from gateway.appliances import Limits, answer
+from gateway.appliances import answer
 from gateway.control import Control
+from gateway.limits import Limits
 from gateway.model import (
     Act,
     Acted,
@@ -74,6 +75,11 @@ class Bench:
             self.control.stop()
             while self.control.turn():
                 pass
+
+    def find(self, value: Value, cause: str = "start") -> None:
+        """The worker claims the output, or sees that somebody else moved it."""
+        self.control.acted(Acted(Act("pump", value, cause), self.clock.stamp(), value))
+        self.settle()
 
     @property
     def results(self) -> list[Result]:
@@ -178,7 +184,7 @@ def test_the_state_at_start_is_told_once(bench: Bench) -> None:
     bench.control.acted(claimed)
     bench.settle()
     assert bench.records == [State("pump", bench.clock.stamp(), False, "start")]
-    assert bench.store.outputs()["pump"][0] is False
+    assert bench.store.recall("output")["pump"]["value"] is False
 
 
 def test_max_on_switches_off_by_itself(tmp_path: Path) -> None:
@@ -205,9 +211,20 @@ def test_the_link_is_lost_and_the_heater_goes_off_after_the_grace(tmp_path: Path
     bench.control.link_changed(False)
     bench.settle()
     assert len(bench.acts) == 1
+    bench.clock.advance(1)
+    bench.control.link_changed(False)
+    bench.settle()
+    assert [(a.value, a.cause) for a in bench.acts] == [(True, "a1"), (False, "link_loss")]
+
+
+def test_what_is_told_after_the_loss_took_effect_holds(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", link_loss=False, link_loss_after=300.0)
+    bench.send(bench.command())
     bench.clock.advance(301)
-    bench.send(bench.command("a2"))
-    assert (False, "link_loss") in [(a.value, a.cause) for a in bench.acts]
+    bench.send(bench.command("a2", source="local"))
+    bench.clock.advance(301)
+    bench.send(bench.command("a3", source="local"))
+    assert [a.cause for a in bench.acts] == ["a1", "link_loss", "a2", "a3"]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +241,7 @@ def test_after_a_crash_a_set_is_asserted_and_a_pulse_is_not_repeated(
     first.store.close()
     second = Bench(tmp_path / "state.db", action=action)
     second.clock.advance(5)
-    second.settle()
+    second.find(False)
     assert len(first.acts) + len(second.acts) == acts
     assert [(r.id, r.outcome) for r in second.results] == [("a1", outcome)]
     second.send(second.command())
@@ -281,3 +298,151 @@ def test_a_quoted_nonce_must_be_the_sessions(bench: Bench) -> None:
         ("stale", Outcome.EXPIRED),
         ("fresh", Outcome.DONE),
     ]
+
+
+def test_a_restart_does_not_extend_max_on(tmp_path: Path) -> None:
+    first = Bench(tmp_path / "state.db", max_on=600.0)
+    first.find(False)
+    first.send(first.command())
+    first.store.close()
+    second = Bench(tmp_path / "state.db", max_on=600.0)
+    second.clock.advance(400)
+    second.find(True)
+    assert second.acts == []
+    second.clock.advance(200)
+    second.control.link_changed(True)
+    second.settle()
+    assert [(a.value, a.cause) for a in second.acts] == [(False, "max_on")]
+    second.store.close()
+
+
+@pytest.mark.parametrize(("boot_id", "synchronised"), [("b0071d00", True), ("0ther", True)])
+def test_a_restart_does_not_extend_min_off(
+    tmp_path: Path, boot_id: str, synchronised: bool
+) -> None:
+    first = Bench(tmp_path / "state.db", min_off=600.0)
+    first.find(False)
+    first.store.close()
+    second = Bench(tmp_path / "state.db", min_off=600.0)
+    second.clock.boot_id, second.clock.synchronised = boot_id, synchronised
+    second.clock.advance(601)
+    second.find(False)
+    second.send(second.command())
+    assert second.results[-1].outcome is Outcome.DONE
+    second.store.close()
+
+
+def test_after_a_reboot_without_a_clock_a_limit_begins_anew(tmp_path: Path) -> None:
+    first = Bench(tmp_path / "state.db", min_off=600.0)
+    first.find(False)
+    first.store.close()
+    second = Bench(tmp_path / "state.db", min_off=600.0)
+    second.clock.boot_id, second.clock.synchronised = "0ther", False
+    second.clock.advance(601)
+    second.find(False)
+    second.send(second.command())
+    assert "min_off: may go on in 600 s" in second.results[-1].reason
+    second.store.close()
+
+
+def test_switches_of_the_run_before_count(tmp_path: Path) -> None:
+    for run in range(3):
+        bench = Bench(tmp_path / "state.db", max_switches_per_hour=2)
+        bench.clock.advance(run * 10)
+        bench.find(False)
+        bench.send(bench.command(f"on{run}"))
+        bench.send(bench.command(f"off{run}", value=False))
+        outcome = bench.results[0].outcome
+        bench.store.close()
+    assert outcome is Outcome.REFUSED
+
+
+def test_before_the_state_is_known_a_timed_limit_refuses(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", min_off=60.0)
+    bench.send(bench.command())
+    assert (bench.acts, bench.results[0].reason) == ([], "its state is not known yet")
+
+
+def test_a_command_that_is_resumed_keeps_to_the_limits(tmp_path: Path) -> None:
+    first = Bench(tmp_path / "state.db", min_off=0.0)
+    first.obedient = False
+    first.send(first.command())
+    first.store.close()
+    second = Bench(tmp_path / "state.db", min_off=60.0)
+    second.clock.advance(1)
+    second.settle()
+    second.send(second.command())
+    assert second.results == []  # the same id: its answer will come
+    second.find(False)
+    assert second.acts == []
+    assert second.results[0].outcome is Outcome.INDETERMINATE
+    assert "min_off" in second.results[0].reason
+    second.store.close()
+
+
+def test_what_takes_long_is_accepted_first(bench: Bench) -> None:
+    bench.obedient = False
+    bench.send(bench.command())
+    bench.clock.advance(2)
+    bench.control.link_changed(True)
+    bench.settle()
+    bench.control.acted(Acted(bench.acts[0], bench.clock.stamp(), True))
+    bench.settle()
+    assert [r.outcome for r in bench.results] == [Outcome.ACCEPTED, Outcome.DONE]
+    assert bench.acknowledged == ["a1"]
+
+
+def test_what_expired_before_the_output_was_free_is_answered_as_expired(bench: Bench) -> None:
+    bench.obedient = False
+    bench.send(bench.command(expires=bench.clock.stamp().wall + 5))
+    act = bench.acts[0]
+    assert act.until == bench.clock.now + 5
+    bench.control.acted(Acted(act, bench.clock.stamp(), None, "too late", expired=True))
+    bench.settle()
+    assert (bench.results[0].outcome, bench.results[0].reason) == (Outcome.EXPIRED, "too late")
+
+
+def test_of_a_flood_some_are_taken_and_the_rest_is_counted(bench: Bench) -> None:
+    """Case 46: 1,000 commands a second."""
+    for number in range(1000):
+        bench.control.receive(bench.command(f"f{number}"), lambda: bench.acknowledged.append(""))
+        bench.clock.advance(0.001)
+    bench.settle()
+    assert len(bench.acts) == 20
+    assert len(bench.acknowledged) == 1000
+    assert len(bench.results) == 21
+    assert bench.control.refused == 980
+    assert [r.reason for r in bench.results if r.outcome is Outcome.REFUSED] == [
+        "too many commands: 1 refused, 5 a second are taken"
+    ]
+    bench.clock.advance(1)
+    bench.send(bench.command("after"))
+    assert bench.results[-1].outcome is Outcome.DONE
+
+
+def test_a_flood_to_nobody_does_not_close_the_outputs(bench: Bench) -> None:
+    for number in range(100):
+        refusal = answer(
+            replace(bench.command(f"f{number}"), device=f"nobody{number}"),
+            Outcome.REFUSED,
+            bench.clock.stamp(),
+            "no such appliance",
+        )
+        bench.control.receive(refusal, lambda: None)
+    bench.settle()
+    bench.send(bench.command())
+    assert bench.results[-1].outcome is Outcome.DONE
+    assert len(bench.results) == 22
+
+
+def test_a_limit_holds_for_what_is_due_by_itself_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", link_loss=True, link_loss_after=10.0, min_off=60.0)
+    bench.find(False)
+    bench.clock.advance(11)
+    bench.control.link_changed(False)
+    bench.settle()
+    assert bench.acts == []
+    bench.clock.advance(49)
+    bench.control.link_changed(False)
+    bench.settle()
+    assert [(a.value, a.cause) for a in bench.acts] == [(True, "link_loss")]

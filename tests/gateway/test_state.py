@@ -76,13 +76,15 @@ def test_an_id_is_begun_once(store: Store) -> None:
 def test_everything_is_there_after_a_restart(path: Path) -> None:
     store = Store(path)
     store.begin(COMMAND, THEN.wall + 30)
-    store.remember_output("pump", 0.5, 12.0)
+    store.remember("output", "pump", {"value": 0.5})
+    store.remember("output", "pump", {"value": 0.7})
     store.remember_total("meter", "energy", 1234.5)
     store.remember_anchor("b0071d00", 1e9)
     store.close()
     again = Store(path)
     assert len(again.open_intents(THEN)) == 1
-    assert again.outputs() == {"pump": (0.5, 12.0)}
+    assert again.recall("output") == {"pump": {"value": 0.7}}
+    assert again.recall("other") == {}
     assert again.total("meter", "energy") == 1234.5
     assert again.total("meter", "other") == 0.0
     assert again.anchors() == {"b0071d00": 1e9}

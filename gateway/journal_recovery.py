@@ -1,0 +1,251 @@
+"""Opening a ring: which segments are alive, in which order, and what of them is damaged.
+
+Nothing is written here but new files, so a crash in the middle of it changes nothing: damage is
+told by `Ring.damages`, and set aside or marked as dealt with only after its account is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from gateway.journal import Damage, JournalFault
+from gateway.journal_cursor import Cursor
+from gateway.journal_disk import Disk
+from gateway.journal_format import (
+    DATA,
+    RECORD,
+    RECORD_MAGIC,
+    SECTOR,
+    TAIL,
+    Header,
+    guess_generation,
+    unpack_header,
+    unpack_seal,
+)
+from gateway.journal_segment import Segment, name_of, read_all
+from gateway.model import Key
+
+LEAST = 8
+"""Segments without which there is no ring: two as a reserve, one to merge into, one to write."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What is on the disk. fresh: slots never used, not zeroed yet. wrecked: files with data that
+    nothing could be made of."""
+
+    segments: list[Segment] = field(default_factory=list)
+    free: list[int] = field(default_factory=list)
+    fresh: set[int] = field(default_factory=set)
+    wrecked: list[int] = field(default_factory=list)
+    generation: int = 0
+    damages: list[Damage] = field(default_factory=list)
+
+
+def layout(size: int) -> tuple[int, int]:
+    """Bytes of a new ring: how many segments, and their size; 1 MiB where that makes 16 of them."""
+    segment = min(1 << 20, max(8192, size // 16 // 4096 * 4096))
+    return max(LEAST, size // segment), segment
+
+
+def allocate(
+    disk: Disk, size: int, keep_free: int, report: Callable[[str], None]
+) -> tuple[int, int]:
+    """Make the files that are missing; how many slots there are, and their bytes.
+
+    All room is taken at the start, so that a disk that fills up later does not matter. A ring that
+    was made with another size keeps the size of its segments; it grows, and does not shrink.
+    JournalFault when there are too few.
+    """
+    try:
+        there = slots_of(disk)
+        wanted, segment = layout(size)
+        if there:
+            segment = disk.size(name_of(there[0]))
+            wanted = max(LEAST, size // max(1, segment))
+        _make(disk, [s for s in range(wanted) if s not in there], segment, keep_free, report)
+        there = slots_of(disk)
+    except OSError as error:
+        raise JournalFault(f"journal: cannot be made: {error}") from error
+    if len(there) < LEAST:
+        raise JournalFault(f"journal: only {len(there)} of {wanted} segments could be made")
+    return max(there) + 1, segment
+
+
+def _make(
+    disk: Disk, slots: list[int], size: int, keep_free: int, report: Callable[[str], None]
+) -> None:
+    made = 0
+    try:
+        for slot in slots:
+            if slot >= LEAST and disk.free() - size < keep_free:
+                report(f"journal: only {slot} segments, so that {keep_free} bytes stay free")
+                break
+            disk.create(name_of(slot), size)
+            made += 1
+        if made:
+            disk.sync_directory()
+    except OSError as error:
+        report(f"journal: {len(slots) - made} segments could not be made: {error}")
+
+
+def slots_of(disk: Disk) -> list[int]:
+    return sorted(int(n[:-4]) for n in disk.names() if n.endswith(".seg") and n[:-4].isdigit())
+
+
+def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
+    """OSError, NewerFormat."""
+    found = Found()
+    headless: list[int] = []
+    for slot in slots_of(disk):
+        header = _header(disk, slot, size)
+        if header is not None:
+            found.segments.append(_open(disk, slot, header, size))
+        elif any(data := read_all(disk, name_of(slot), size)):
+            if _records_begin(data):
+                headless.append(slot)
+            else:
+                found.free.append(slot)
+        else:
+            found.free.append(slot)
+            found.fresh.add(slot)
+    found.generation = max((s.generation for s in found.segments), default=0)
+    for slot in headless:
+        _adopt(disk, slot, size, found)
+    _without_replaced(disk, found)
+    _without_copies(disk, found)
+    _settle(disk, cursor, found)
+    _tails(disk, cursor, found)
+    return found
+
+
+def _records_begin(data: bytes) -> bool:
+    """Whether anything but a header or a seal was ever written."""
+    return any(data[DATA : len(data) - TAIL])
+
+
+def _header(disk: Disk, slot: int, size: int) -> Header | None:
+    """The later of the two copies."""
+    data = read_all(disk, name_of(slot), size) if disk.size(name_of(slot)) < size else b""
+    copies = []
+    for at in (0, size - TAIL):
+        try:
+            sector = data[at : at + SECTOR] if data else disk.read(name_of(slot), at, SECTOR)
+        except OSError:
+            continue  # one bad block: the other copy is elsewhere
+        copies.append(unpack_header(sector))
+    return max((c for c in copies if c), key=lambda c: c.generation, default=None)
+
+
+def _open(disk: Disk, slot: int, header: Header, size: int) -> Segment:
+    segment = Segment(slot, header, size)
+    try:
+        seal = unpack_seal(disk.read(segment.name, size - SECTOR, SECTOR), header.generation)
+    except OSError:
+        seal = None  # a bad block: the scan tells the same
+    if seal is not None:
+        segment.trust(seal)
+    else:
+        segment.know(segment.index(disk))
+    return segment
+
+
+def _adopt(disk: Disk, slot: int, size: int, found: Found) -> None:
+    """Both headers are gone. The generation is found by trying those it may have been."""
+    used = {segment.generation for segment in found.segments}
+    highest = found.generation + 1
+    candidates = [g for g in range(highest, max(0, highest - 4096), -1) if g not in used]
+    generation = guess_generation(read_all(disk, name_of(slot), size), candidates)
+    if generation is None:
+        found.wrecked.append(slot)
+        return
+    found.segments.append(_open(disk, slot, Header(generation), size))
+    found.generation = max(found.generation, generation)
+
+
+def _without_replaced(disk: Disk, found: Found) -> None:
+    """Segments whose remains were written anew are free; if that was not completed, it is.
+
+    A seal alone proves nothing while the old ones are there: it may have reached the disk before
+    the records did. Once one of them is used again, the new one had been synced.
+    """
+    by_generation = {segment.generation: segment for segment in found.segments}
+    for segment in sorted(found.segments, key=lambda s: s.generation):
+        replaces = segment.header.replaces
+        old = [by_generation[g] for g in replaces if g in by_generation]
+        whole = len(old) < len(replaces) or (
+            segment.sealed and len(segment.index(disk)) == segment.count
+        )
+        for dead in old if whole else [segment]:
+            if old and dead in found.segments:
+                found.segments.remove(dead)
+                found.free.append(dead.slot)
+
+
+def _without_copies(disk: Disk, found: Found) -> None:
+    """In order of key. A write that failed was repeated elsewhere; the repetition counts."""
+    for segment in [s for s in found.segments if s.last is None]:
+        found.segments.remove(segment)
+        found.free.append(segment.slot)
+    found.segments.sort(key=lambda s: (s.first or Key(0, 0), s.generation))
+    for one, two in pairwise(list(found.segments)):
+        if one.last and two.first and one.last >= two.first:
+            one.cut = two.first
+            one.know(one.index(disk))
+            one.sealed = True
+    for segment in [s for s in found.segments if s.last is None]:
+        found.segments.remove(segment)
+        found.free.append(segment.slot)
+
+
+def _settle(disk: Disk, cursor: Cursor, found: Found) -> None:
+    for segment in list(found.segments):
+        segment.bits = cursor.bits(segment.slot, segment.generation)
+        segment.kept = segment.unsettled()
+        newest = segment is found.segments[-1] and not segment.sealed
+        if not segment.kept and not newest:
+            found.segments.remove(segment)
+            found.free.append(segment.slot)
+
+
+def _tails(disk: Disk, cursor: Cursor, found: Found) -> None:
+    """What the next segment, or the mark, says was there and is not; what a wreck may have held."""
+    mark = cursor.mark()
+    written = mark.written if mark else None
+    normal = [segment for segment in found.segments if not segment.header.replaces]
+    before: Segment | None = None
+    for segment in (*normal, None):
+        end = segment.header.previous if segment else written
+        known = before.last if before else None
+        if end is not None and (known is None or known < end):
+            _tail(found, before, segment, end)
+        before = segment
+    if normal and not normal[-1].sealed and _is_torn(disk, normal[-1]):
+        text = f"journal: a write to {normal[-1].name} was not completed"
+        found.damages.append(Damage(Key(0, 0), None, 0, text, torn=True))
+
+
+def _tail(found: Found, before: Segment | None, after: Segment | None, end: Key) -> None:
+    """Records up to `end` are not there. They may be settled and their segments free."""
+    last = before.last if before else None
+    first = Key(last.epoch, last.seq + 1) if last else Key(max(1, end.epoch - 1), 1)
+    follows = before is not None and (after is None or after.generation == before.generation + 1)
+    if before is not None and follows and not before.sealed:
+        text = f"journal: the records of {before.name} behind {last} are gone"
+        found.damages.append(Damage(first, end, 0, text))
+    elif found.wrecked:
+        names = ", ".join(map(name_of, found.wrecked))
+        text = f"journal: {names} cannot be read; records up to {end} may be gone"
+        found.damages.append(Damage(first, end, 0, text))
+
+
+def _is_torn(disk: Disk, segment: Segment) -> bool:
+    """Whether a later record begins behind the end that does not verify. What is left from an
+    earlier use has lower keys."""
+    data = disk.read(segment.name, segment.end, RECORD.size)
+    if len(data) < RECORD.size or data[:4] != RECORD_MAGIC:
+        return False
+    epoch, seq = RECORD.unpack(data)[7:9]
+    return segment.last is None or Key(epoch, seq) > segment.last

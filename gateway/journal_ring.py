@@ -1,0 +1,242 @@
+"""The ring: fixed segments, recycled; one write and one sync a group of records.
+
+All the room is taken when the ring is made, so a disk that others fill does not matter, and a
+segment is written over and over in place, so the file system has no metadata to write. Room comes
+back by whole segments, when all of their records are settled.
+
+After an error nothing is written to that segment any more: the kernel calls the pages of a failed
+sync clean, and a second sync would lie. The group is written again, in another segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from gateway.journal import Chunk, Damage, JournalFault, JournalFull, JournalUsage, Mark, Record
+from gateway.journal_cursor import MOST, Cursor
+from gateway.journal_disk import Disk
+from gateway.journal_format import DATA, Index, pack_record, seed_of, size_of
+from gateway.journal_recovery import recover
+from gateway.journal_segment import Segment
+from gateway.journal_space import Space
+from gateway.journal_write import GroupWriter
+from gateway.model import Key, Klass
+
+SPARE = 1
+"""A free segment that only eviction uses, to write what is left of others."""
+
+RESERVE = 2
+"""Free segments that telemetry does not get."""
+
+
+class Ring:
+    def __init__(self, disk: Disk, slots: int, segment: int) -> None:
+        """slots files of `segment` bytes are there. JournalFault; NewerFormat."""
+        self._disk = disk
+        self._slots = slots
+        with self._faults("read"):
+            self._cursor = Cursor(disk, slots)
+            self._space = Space(disk, self._cursor, segment, recover(disk, self._cursor, segment))
+            self._writing = GroupWriter(self._space)
+            mark = self._cursor.mark()
+            keys = [s.last for s in self._space.segments]
+            keys += [s.header.previous for s in self._space.segments]
+            keys.append(mark.written if mark else None)
+            self._space.last = max((key for key in keys if key is not None), default=None)
+            self._go_on()
+
+    @property
+    def wrecked(self) -> int:
+        """Segment files of which nothing could be made."""
+        return len(self._space.wrecked)
+
+    def _go_on(self) -> None:
+        """Write on where the last run ended. What was read there may be in the page cache only, so
+        it is synced before anybody is told that it is safe."""
+        newest = self._space.segments[-1] if self._space.segments else None
+        if newest is None or newest.sealed:
+            return
+        try:
+            self._disk.sync(newest.name)
+        except OSError:
+            newest.sealed = True  # never written again
+        else:
+            self._space.active = newest
+        self._space.index(newest)
+
+    # Writing
+
+    def append(self, records: Sequence[Record]) -> None:
+        last = self._space.last
+        for record in records:
+            if last is not None and record.key <= last:
+                raise ValueError(f"{record.key} does not come after {last}")
+            last = record.key
+        if not records:
+            return
+        cheap = min(record.klass for record in records) == Klass.TELEMETRY
+        floor = SPARE + (RESERVE if cheap else 0)
+        try:
+            self._writing.write(records, floor)
+        except OSError as first:
+            try:
+                self._writing.write(records, SPARE)
+            except (OSError, JournalFull) as second:
+                raise JournalFault(f"journal: cannot write: {first}; then: {second}") from second
+        self._space.last = last
+
+    # Reading
+
+    def read(self, after: Key | None, limit: int, low: Klass = Klass.TELEMETRY) -> list[Record]:
+        found: list[Record] = []
+        for segment in list(self._space.segments):
+            passed = after is not None and segment.last is not None and segment.last <= after
+            if passed or not segment.kept or (low >= Klass.ALARM and not segment.urgent):
+                continue
+            found += self._read(segment, after, limit - len(found), low)
+            if len(found) >= limit:
+                break
+        return found
+
+    def _read(self, segment: Segment, after: Key | None, limit: int, low: Klass) -> list[Record]:
+        with self._faults(f"read {segment.name}"):
+            index = self._space.index(segment)
+            places = segment.wanted(index, after, low, limit)
+            if low == Klass.TELEMETRY:
+                got = segment.load(self._disk, index, places)
+            else:
+                got = self._one_by_one(segment, index, places)
+            if None in got:  # damaged since the scan: scanned again, which tells
+                self._space.drop_index(segment)
+                index = self._space.index(segment)
+                places = segment.wanted(index, after, low, limit)
+                got = self._one_by_one(segment, index, places)
+            return [record for record in got if record is not None]
+
+    def _one_by_one(self, segment: Segment, index: Index, places: list[int]) -> list[Record | None]:
+        return [r for place in places for r in segment.load(self._disk, index, [place])]
+
+    # Settling
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        segment: Segment | None = None
+        with self._faults("read"):
+            for key in sorted(keys):
+                if segment is None or segment.last is None or key > segment.last:
+                    segment = self._segment_of(key)
+                if segment is not None and segment.kept:
+                    self._settle(segment, key)
+
+    def _segment_of(self, key: Key) -> Segment | None:
+        return next((s for s in self._space.segments if s.last and key <= s.last), None)
+
+    def _settle(self, segment: Segment, key: Key) -> None:
+        index = self._space.index(segment)
+        place = index.place(key)
+        if place is not None and segment.settle(index.ordinals[place]):
+            segment.kept -= 1
+            self._space.release_if_settled(segment)
+
+    def settle(self, sync: bool) -> None:
+        with self._faults("write"):
+            for segment in self._space.segments:
+                segment.write_bits(self._cursor)
+            if sync:
+                self._cursor.sync()
+
+    # Eviction
+
+    def chunks(self) -> list[Chunk]:
+        with self._faults("read"):
+            closed = [s for s in self._space.segments if s is not self._space.active and s.kept]
+            return [s.chunk(self._space.index(s) if s.kept < s.count else None) for s in closed]
+
+    def records(self, chunks: Sequence[Chunk]) -> list[Record]:
+        inside = self._of(chunks)
+        return [r for s in inside for r in self._read(s, None, s.count, Klass.TELEMETRY)]
+
+    def evict(self, chunks: Sequence[Chunk], going: Collection[Key], level: int) -> list[Key]:
+        old, inside = self._of(chunks), self.records(chunks)
+        stay = [record for record in inside if record.key not in going]
+        if sum(map(size_of, stay)) > self._space.capacity or len(stay) > MOST:
+            raise ValueError("what stays does not fit into one chunk")
+        space = self._space
+        with self._faults("write"):
+            new = self._rewrite(old, stay, level) if stay else None
+            at = space.segments.index(old[0]) if old else 0
+            for segment in old:
+                segment.settle_all()
+                space.write_bits(segment)
+                space.release(segment)
+            if new is not None:
+                space.segments.insert(at, new)
+        return [record.key for record in inside if record.key in going]
+
+    def _rewrite(self, old: list[Segment], stay: list[Record], level: int) -> Segment:
+        """One segment that replaces the old ones from the moment that it is whole on disk."""
+        if not self._space.free:
+            raise JournalFull("no segment is free to write what stays")
+        new = self._space.begin(None, tuple(segment.generation for segment in old), level)
+        self._space.drop_index(new)
+        try:
+            seed, packed = seed_of(new.generation), []
+            for record in stay:
+                packed.append(pack_record(record, seed, new.count, DATA))
+                new.note(record, len(packed[-1]))
+            self._space.write(new.name, DATA, b"".join(packed))
+            new.write_seal(self._disk)
+            self._disk.sync(new.name)
+        except OSError:
+            self._space.release(new)
+            raise
+        return new
+
+    def _of(self, chunks: Sequence[Chunk]) -> list[Segment]:
+        """The segments; they may have lost a record at an end since."""
+        found = []
+        for s in self._space.segments:
+            if s is not self._space.active and s.first is not None and s.last is not None:
+                first, last = s.first, s.last
+                if any(first <= chunk.last and chunk.first <= last for chunk in chunks):
+                    found.append(s)
+        return found
+
+    # The rest
+
+    def damages(self) -> list[Damage]:
+        return self._space.damages()
+
+    def mark(self) -> Mark | None:
+        return self._cursor.mark()
+
+    def set_mark(self, mark: Mark) -> None:
+        with self._faults("write the mark"):
+            self._cursor.set_mark(mark)
+
+    def last(self) -> Key | None:
+        return self._space.last
+
+    def usage(self) -> JournalUsage:
+        space = self._space
+        return JournalUsage(
+            kept=sum(segment.kept for segment in space.segments),
+            bytes_used=(self._slots - len(space.free)) * space.size,
+            bytes_limit=self._slots * space.size,
+            written=space.written + self._cursor.written,
+            crowded=len(space.free) <= SPARE + RESERVE + 1,
+            oldest=next((s.oldest for s in space.segments if s.kept), 0.0) or None,
+        )
+
+    def close(self) -> None:
+        try:
+            self.settle(sync=True)
+        finally:
+            self._disk.close()
+
+    @contextmanager
+    def _faults(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise JournalFault(f"journal: cannot {verb}: {error}") from error

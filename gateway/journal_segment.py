@@ -1,0 +1,252 @@
+"""One segment of the ring: its file, and what is known of its records.
+
+Little of it stays in memory: the span of keys, the counts, a bit for each settled record. The index
+of places is built when records are read, by a scan that also finds damage, and kept for the few
+segments that are in use (`journal_ring.py`).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.journal import Chunk, Damage, Record
+from gateway.journal_cursor import BYTES, Cursor
+from gateway.journal_disk import Disk
+from gateway.journal_format import (
+    DATA,
+    SECTOR,
+    TAIL,
+    Header,
+    Index,
+    Seal,
+    pack_header,
+    pack_seal,
+    scan,
+    seed_of,
+    unpack_record,
+    verified,
+)
+from gateway.model import Key, Klass
+
+PAGE = 4096
+
+
+def name_of(slot: int) -> str:
+    return f"{slot:04d}.seg"
+
+
+def read_all(disk: Disk, name: str, size: int) -> bytes:
+    """The whole segment; what the medium cannot read comes as zeros, which never verify."""
+    try:
+        return disk.read(name, 0, size).ljust(size, b"\0")
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    return b"".join(_page(disk, name, at) for at in range(0, size, PAGE))
+
+
+def _page(disk: Disk, name: str, at: int) -> bytes:
+    try:
+        return disk.read(name, at, PAGE).ljust(PAGE, b"\0")
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return bytes(PAGE)
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """count: ordinals used. end: where the next record goes. oldest, newest: wall seconds, 0.0 when
+    not known. cut: records from this key on are elsewhere, the write that held them had failed."""
+
+    slot: int
+    header: Header
+    size: int
+    count: int = 0
+    end: int = DATA
+    first: Key | None = None
+    last: Key | None = None
+    dear: int = 0
+    urgent: int = 0
+    oldest: float = 0.0
+    newest: float = 0.0
+    sealed: bool = False
+    cut: Key | None = None
+    kept: int = 0
+    bits: bytearray = field(default_factory=bytearray)
+    dirty: set[int] = field(default_factory=set)
+    """Parts of the bits that the cursor file does not have yet."""
+
+    @property
+    def name(self) -> str:
+        return name_of(self.slot)
+
+    @property
+    def generation(self) -> int:
+        return self.header.generation
+
+    @property
+    def capacity(self) -> int:
+        return self.size - TAIL - DATA
+
+    # Settled bits
+
+    def is_settled(self, ordinal: int) -> bool:
+        at = ordinal >> 3
+        return at < len(self.bits) and bool(self.bits[at] >> (ordinal & 7) & 1)
+
+    def settle(self, ordinal: int) -> bool:
+        """True when it was not before."""
+        at = ordinal >> 3
+        if at >= len(self.bits):
+            self.bits.extend(bytes(at + 1 - len(self.bits)))
+        bit = 1 << (ordinal & 7)
+        if self.bits[at] & bit:
+            return False
+        self.bits[at] |= bit
+        self.dirty.add(at // BYTES)
+        return True
+
+    def settle_all(self) -> None:
+        for ordinal in range(self.count):
+            self.settle(ordinal)
+        self.kept = 0
+
+    def write_bits(self, cursor: Cursor) -> None:
+        if self.dirty:
+            cursor.write(self.slot, self.generation, self.bits, self.dirty)
+            self.dirty = set()
+
+    def unsettled(self) -> int:
+        """Of the ordinals used, by the bits."""
+        settled = sum(byte.bit_count() for byte in self.bits[: self.count >> 3])
+        rest = self.count & 7
+        if rest and len(self.bits) > self.count >> 3:
+            settled += (self.bits[self.count >> 3] & ((1 << rest) - 1)).bit_count()
+        return self.count - settled
+
+    # What is in it
+
+    def note(self, record: Record, size: int) -> None:
+        """One more record at the end."""
+        known = self.count == 0 or self.oldest
+        self.oldest = min(self.oldest or record.wall, record.wall) if known else 0.0
+        known = self.count == 0 or self.newest
+        self.newest = max(self.newest, record.wall) if known and record.wall else 0.0
+        self.first = self.first or record.key
+        self.last = record.key
+        self.count += 1
+        self.kept += 1
+        self.end += size
+        self.dear += size if record.klass > Klass.TELEMETRY else 0
+        self.urgent += record.klass >= Klass.ALARM
+
+    def know(self, index: Index) -> None:
+        """What a scan found, where no seal tells."""
+        self.count = index.ordinals[-1] + 1 if len(index) else 0
+        self.end = index.end
+        self.first = index.key(0) if len(index) else None
+        self.last = index.key(len(index) - 1) if len(index) else None
+        sizes = [index.stop(i) - at for i, at in enumerate(index.offsets)]
+        self.dear = sum(s for s, k in zip(sizes, index.klasses, strict=True) if k)
+        self.urgent = sum(klass >= Klass.ALARM for klass in index.klasses)
+        known = len(index) > 0 and 0.0 not in index.walls
+        self.oldest = min(index.walls) if known else 0.0
+        self.newest = max(index.walls) if known else 0.0
+
+    def trust(self, seal: Seal) -> None:
+        self.sealed = True
+        self.count, self.end = seal.count, seal.end
+        self.first, self.last = seal.first, seal.last
+        self.dear, self.urgent = seal.dear, seal.urgent
+        self.oldest, self.newest = seal.oldest, seal.newest
+
+    def seal(self) -> bytes:
+        assert self.first is not None and self.last is not None
+        span = self.first, self.last
+        seal = Seal(self.count, self.end, *span, self.dear, self.urgent, self.oldest, self.newest)
+        return pack_seal(seal, self.generation)
+
+    def write_header(self, disk: Disk) -> None:
+        """Both copies; they are on the medium with the first group's sync."""
+        header = pack_header(self.header)
+        disk.write(self.name, 0, header)
+        disk.write(self.name, self.size - TAIL, header)
+
+    def write_seal(self, disk: Disk) -> None:
+        """Not synced: a seal that is lost costs a scan."""
+        disk.write(self.name, self.size - SECTOR, self.seal())
+        self.sealed = True
+
+    # Reading
+
+    def index(self, disk: Disk) -> Index:
+        found = scan(read_all(disk, self.name, self.size), self.generation)
+        if self.cut is not None:
+            found.cut(found.behind(Key(self.cut.epoch, self.cut.seq - 1)))
+        return found
+
+    def wanted(self, index: Index, after: Key | None, low: Klass, limit: int) -> list[int]:
+        """Places of kept records behind a key."""
+        found = []
+        for place in range(index.behind(after) if after else 0, len(index)):
+            if index.klasses[place] >= low and not self.is_settled(index.ordinals[place]):
+                found.append(place)
+                if len(found) >= limit:
+                    break
+        return found
+
+    def load(self, disk: Disk, index: Index, places: list[int]) -> list[Record | None]:
+        """The records at these places; None for what has been damaged since the scan."""
+        if not places:
+            return []
+        start, stop = index.offsets[places[0]], index.stop(places[-1])
+        try:
+            data = memoryview(disk.read(self.name, start, stop - start))
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = memoryview(read_all(disk, self.name, self.size)[start:stop])
+        seed = seed_of(self.generation)
+        ats = [index.offsets[place] - start for place in places]
+        return [
+            unpack_record(data, at) if verified(data, at, len(data), seed) else None for at in ats
+        ]
+
+    def lost(self, index: Index) -> Iterable[tuple[Damage, list[int]]]:
+        """Runs of records that were there and were not found, with their unsettled ordinals."""
+        ends = [-1, *index.ordinals, self.count]
+        for place in range(len(index) + 1):
+            missing = range(ends[place] + 1, ends[place + 1])
+            ordinals = [ordinal for ordinal in missing if not self.is_settled(ordinal)]
+            if ordinals:
+                yield self._damage(index, place, len(ordinals)), ordinals
+
+    def _damage(self, index: Index, place: int, count: int) -> Damage:
+        """Before the record at `place`, or behind the last."""
+        previous = self.header.previous or Key(self.first.epoch if self.first else 1, 0)
+        before = index.key(place - 1) if place else min(previous, self.first or previous)
+        first = self.first if not place and self.first else Key(before.epoch, before.seq + 1)
+        last = self.last
+        if place < len(index):
+            following = index.key(place)
+            last = Key(following.epoch, following.seq - 1)
+        text = f"journal: {count} records in {self.name} are damaged, behind {before}"
+        return Damage(first, last, count, text)
+
+    # Eviction
+
+    def chunk(self, index: Index | None) -> Chunk:
+        """index: exact figures for a segment of which some is settled."""
+        assert self.first is not None and self.last is not None
+        first, last, size, dear = self.first, self.last, self.end - DATA, self.dear
+        if index is not None:
+            places = self.wanted(index, None, Klass.TELEMETRY, len(index))
+            sizes = [(index.stop(p) - index.offsets[p], index.klasses[p]) for p in places]
+            size = sum(length for length, _ in sizes)
+            dear = sum(length for length, klass in sizes if klass)
+            first, last = (index.key(places[0]), index.key(places[-1])) if places else (first, last)
+        level, newest = self.header.level, self.newest
+        return Chunk(first, last, level, self.kept, size, dear, newest, self.capacity)

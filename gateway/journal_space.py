@@ -1,0 +1,177 @@
+"""The ring's room: which segments hold records, which slots are free, where records are, and what
+of them was found damaged."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from gateway.journal import Damage
+from gateway.journal_cursor import Cursor
+from gateway.journal_disk import Disk
+from gateway.journal_format import DATA, TAIL, Header, Index
+from gateway.journal_recovery import Found
+from gateway.journal_segment import Segment, name_of, read_all
+from gateway.model import Key
+
+INDEXES = 4
+"""Segments whose index is kept: what is written, what is read, what is acknowledged."""
+
+QUARANTINE = "damaged-"
+MOST_QUARANTINED = 4
+"""Copies of damaged segments that are kept for whoever wants to know more."""
+
+
+class Space:
+    def __init__(self, disk: Disk, cursor: Cursor, size: int, found: Found) -> None:
+        self.disk = disk
+        self.cursor = cursor
+        self.size = size
+        self.segments = found.segments
+        """In order of key."""
+        self.free = sorted(found.free)
+        """Slots, the next to be used first."""
+        self.wrecked = found.wrecked
+        self.active: Segment | None = None
+        """Where records are written; None until the next one comes."""
+        self.last: Key | None = None
+        """The highest key that was ever written."""
+        self.written = 0
+        self._fresh = found.fresh
+        self._generation = found.generation
+        self._indexes: OrderedDict[int, Index] = OrderedDict()
+        self._new: list[tuple[Damage, Segment | None, list[int]]] = [
+            (damage, None, []) for damage in found.damages
+        ]
+        self._told: list[tuple[Segment, list[int]]] | None = None
+        self._known: set[tuple[int, int]] = set()
+        """(generation, ordinal) of damaged records that are not settled yet."""
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of records that fit into one segment."""
+        return self.size - DATA - TAIL
+
+    # Slots
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        self.disk.write(name, offset, data)
+        self.written += len(data)
+
+    def begin(
+        self, previous: Key | None, replaces: tuple[int, ...] = (), level: int = 0
+    ) -> Segment:
+        """A free slot, used again; there must be one. OSError.
+
+        What is settled goes to the disk first: nothing else keeps a slot that was freed by eviction
+        from coming back to life once the segment that replaced it is gone.
+        """
+        self.cursor.sync()
+        slot = self.free.pop(0)
+        self._generation += 1
+        segment = Segment(slot, Header(self._generation, level, replaces, previous), self.size)
+        try:
+            if slot in self._fresh:
+                self.write(segment.name, 0, bytes(self.size))
+                self.disk.sync(segment.name)
+                self._fresh.discard(slot)
+            segment.write_header(self.disk)
+        except OSError:
+            self.free.append(slot)
+            raise
+        self.remember(segment, Index())
+        return segment
+
+    def release(self, segment: Segment) -> None:
+        """Nothing in it is kept: its slot is free, and used again after those free before it."""
+        if segment in self.segments:
+            self.segments.remove(segment)
+        self.drop_index(segment)
+        self.free.append(segment.slot)
+
+    def release_if_settled(self, segment: Segment) -> None:
+        if not segment.kept and segment is not self.active and segment in self.segments:
+            self.write_bits(segment)
+            self.release(segment)
+
+    def write_bits(self, segment: Segment) -> None:
+        """Lazily: what cannot be noted now is delivered twice at worst."""
+        try:
+            segment.write_bits(self.cursor)
+        except OSError:
+            return
+
+    # Places
+
+    def index(self, segment: Segment) -> Index:
+        """Built by a scan; what the scan misses is damage. OSError."""
+        index = self._indexes.get(segment.generation)
+        if index is None:
+            index = segment.index(self.disk)
+            self.look_over(segment, index)
+            self.remember(segment, index)
+        self._indexes.move_to_end(segment.generation)
+        return index
+
+    def remember(self, segment: Segment, index: Index) -> None:
+        self._indexes[segment.generation] = index
+        active = self.active.generation if self.active else None
+        while len(self._indexes) > INDEXES:
+            del self._indexes[next(g for g in self._indexes if g != active)]
+
+    def drop_index(self, segment: Segment) -> None:
+        self._indexes.pop(segment.generation, None)
+
+    # Damage
+
+    def look_over(self, segment: Segment, index: Index) -> None:
+        """Note the records that should be in the index and are not."""
+        for damage, ordinals in segment.lost(index):
+            new = [o for o in ordinals if (segment.generation, o) not in self._known]
+            if new:
+                self._quarantine(segment)
+                self._known.update((segment.generation, ordinal) for ordinal in new)
+                self._new.append((damage, segment, new))
+                segment.kept -= len(new)
+
+    def _quarantine(self, segment: Segment) -> None:
+        """A copy as it is now, if there is room: it is for people, nothing depends on it."""
+        name = f"{QUARANTINE}{segment.generation}"
+        try:
+            there = [n for n in self.disk.names() if n.startswith(QUARANTINE)]
+            if name not in there and len(there) < MOST_QUARANTINED:
+                data = read_all(self.disk, segment.name, self.size)
+                self.disk.create(name, self.size)
+                self.disk.write(name, 0, data)
+        except OSError:
+            return
+
+    def damages(self) -> list[Damage]:
+        """What is new. What was told before is on disk now, so it is settled and set aside."""
+        if self._told is not None:
+            self._settle_told(self._told)
+            self._set_wrecks_aside()
+        self._told = [(segment, ordinals) for _, segment, ordinals in self._new if segment]
+        found = [damage for damage, _, _ in self._new]
+        self._new = []
+        return found
+
+    def _settle_told(self, told: Iterable[tuple[Segment, list[int]]]) -> None:
+        for segment, ordinals in told:
+            for ordinal in ordinals:
+                segment.settle(ordinal)
+            self._known.difference_update((segment.generation, o) for o in ordinals)
+            self.release_if_settled(segment)
+
+    def _set_wrecks_aside(self) -> None:
+        while self.wrecked:
+            slot = self.wrecked[-1]
+            try:
+                self.disk.rename(name_of(slot), f"{QUARANTINE}slot-{slot}")
+                self.disk.create(name_of(slot), self.size)
+                self.disk.sync_directory()
+            except OSError:
+                return  # tried again at the next start
+            self.wrecked.pop()
+            self._fresh.add(slot)
+            self.free.append(slot)

@@ -1,0 +1,112 @@
+"""Writing a group of records: one write and one sync, over more segments where it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.journal import JournalFull, Record
+from gateway.journal_cursor import MOST
+from gateway.journal_format import DATA, pack_record, seed_of, size_of
+from gateway.journal_segment import Segment
+from gateway.journal_space import Space
+from gateway.model import Key
+
+
+class GroupWriter:
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def _parts(self, records: Sequence[Record], floor: int) -> list[list[Record]]:
+        """What goes into the active segment, into the next, and so on. JournalFull."""
+        active = self._space.active
+        room = self._space.capacity - (active.end - DATA) if active else 0
+        count = active.count if active else 0
+        parts: list[list[Record]] = [[]]
+        for record in records:
+            size = size_of(record)
+            if size > self._space.capacity:
+                raise ValueError(f"{record.key}: {size} bytes do not fit into a segment")
+            if size > room or count >= MOST:
+                parts.append([])
+                room, count = self._space.capacity, 0
+            parts[-1].append(record)
+            room -= size
+            count += 1
+        if len(parts) > 1 and len(self._space.free) - (len(parts) - 1) < floor:
+            raise JournalFull(f"only {len(self._space.free)} segments are free")
+        return parts
+
+    def write(self, records: Sequence[Record], floor: int) -> None:
+        """All of them, or the segments written to are left alone from now on.
+
+        floor: slots that must stay free. JournalFull, OSError, and ValueError for a record that
+        does not fit into a segment.
+        """
+        parts = self._parts(records, floor)
+        touched: list[tuple[Segment, int, Key]] = []
+        try:
+            for number, part in enumerate(parts):
+                active = self._advance() if number else self._space.active
+                if part and active is not None:
+                    touched.append((active, active.count, part[0].key))
+                    self._write_group(active, part)
+        except OSError:
+            self._abandon(touched)
+            raise
+
+    def _write_group(self, segment: Segment, records: list[Record]) -> None:
+        seed, start = seed_of(segment.generation), segment.end
+        index = self._space.index(segment)
+        packed = [
+            pack_record(record, seed, segment.count + place, start)
+            for place, record in enumerate(records)
+        ]
+        self._space.write(segment.name, start, b"".join(packed))
+        self._space.disk.sync(segment.name)
+        for record, data in zip(records, packed, strict=True):
+            at = segment.end
+            segment.note(record, len(data))
+            key = record.key
+            index.add(at, segment.end, segment.count - 1, record.klass, key, record.wall)
+
+    def _advance(self) -> Segment:
+        """Seal the active segment and begin the next, which is synced with its first group."""
+        space, full = self._space, self._space.active
+        space.active = None
+        if full is not None:
+            try:
+                full.write_seal(self._space.disk)
+            except OSError:
+                full.sealed = True  # the next start scans it
+            space.release_if_settled(full)
+        segment = space.begin(self._space.last)
+        space.segments.append(segment)
+        space.active = segment
+        return segment
+
+    def _abandon(self, touched: list[tuple[Segment, int, Key]]) -> None:
+        """Nothing more is written to these. What was in them before is looked at again, from the
+        medium; what the failed write left there does not count."""
+        begun, self._space.active = self._space.active, None
+        for segment, count, first in touched:
+            segment.sealed = True
+            segment.cut = first
+            segment.kept -= segment.count - count
+            segment.count = count
+            self._space.drop_index(segment)
+            if count:
+                self._look_again(segment)
+            else:
+                self._space.release(segment)
+        if begun is not None and not begun.count and begun in self._space.segments:
+            self._space.release(begun)
+
+    def _look_again(self, segment: Segment) -> None:
+        try:
+            self._space.disk.drop_cache(segment.name)
+            index = self._space.index(segment)
+        except OSError:
+            return  # reading it later tells
+        segment.end = index.end
+        segment.last = index.key(len(index) - 1) if len(index) else segment.first
+        self._space.release_if_settled(segment)

@@ -1,0 +1,175 @@
+"""What an output may do, whoever asks: times and interlocks. Pure; seconds of a clock that never
+jumps. The limits hold below every source of commands: MQTT, the command line, and what the
+gateway does by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gateway.model import Value
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one output's owner allows; the fields of `[[device]]` for outputs, in seconds.
+
+    interlock names a group of which one output at most is on. link_loss None: keeps its state.
+    """
+
+    off: Value = False
+    command_ttl: float = 30.0
+    fresh_only: bool = False
+    max_on: float = 0.0
+    min_on: float = 0.0
+    min_off: float = 0.0
+    max_switches_per_hour: int = 0
+    interlock: str = ""
+    dead_time: float = 0.0
+    link_loss: Value | None = None
+    link_loss_after: float = 300.0
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether a limit cannot be judged before the output's state is known."""
+        return bool(self.min_on or self.min_off or self.max_switches_per_hour)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is known of an output. coming: the values on their way to it, in their order.
+
+    value None: not known yet. changed: when it last went on or off, or was claimed at the start,
+    which counts as a change unless it is known from before. switched: when it was told to go on, or
+    was seen to, within the last hour. told: when it was told anything, unless that failed.
+    """
+
+    value: Value | None = None
+    changed: float = 0.0
+    coming: tuple[Value, ...] = ()
+    switched: tuple[float, ...] = ()
+    told: float = float("-inf")
+
+    @property
+    def current(self) -> Value | None:
+        """Its value once everything on its way has arrived."""
+        return self.coming[-1] if self.coming else self.value
+
+    @property
+    def may_be_on(self) -> bool:
+        """On now, or at some moment before what is on its way has arrived."""
+        return is_on(self.value) or any(is_on(value) for value in self.coming)
+
+    @property
+    def turning(self) -> bool:
+        """Whether something on its way turns it on or off."""
+        return any(is_on(value) != is_on(self.value) for value in self.coming)
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """Why not now, in words, and in how many seconds it would be allowed; None: it depends."""
+
+    reason: str
+    wait: float | None = None
+
+
+def is_on(value: Value | None) -> bool:
+    """Whether a state lets an appliance run: true, a number above 0, a text other than off."""
+    if isinstance(value, str):
+        return value.lower() not in ("", "off", "closed", "stop")
+    return bool(value)
+
+
+def limit(
+    value: Value, limits: Limits, output: Output, group: Mapping[str, Output], now: float
+) -> Forbidden | None:
+    """Which limit forbids this value now, else None.
+
+    group: the other outputs of the interlock, by name.
+    """
+    turns_on = is_on(value)
+    if turns_on and limits.interlock:
+        blocked = _interlocked(limits, group, now)
+        if blocked is not None:
+            return blocked
+    if output.current is None:
+        return Forbidden("its state is not known yet") if limits.needs_state else None
+    if turns_on == is_on(output.current):
+        return None
+    return _too_soon(turns_on, limits, output, now)
+
+
+def _too_soon(turns_on: bool, limits: Limits, output: Output, now: float) -> Forbidden | None:
+    # A change that is still on its way has not begun, so nothing of its time is over.
+    since = 0.0 if output.turning else now - output.changed
+    name, least = ("min_off", limits.min_off) if turns_on else ("min_on", limits.min_on)
+    if since < least:
+        wait = least - since
+        return Forbidden(f"{name}: may go {'on' if turns_on else 'off'} in {wait:.0f} s", wait)
+    most = limits.max_switches_per_hour
+    if not turns_on or not most:
+        return None
+    recent = _recent(output, now)
+    if len(recent) < most:
+        return None
+    wait = recent[-most] + HOUR - now
+    return Forbidden(f"max_switches_per_hour: may go on in {wait:.0f} s", wait)
+
+
+def _interlocked(limits: Limits, group: Mapping[str, Output], now: float) -> Forbidden | None:
+    for name, other in group.items():
+        if other.may_be_on:
+            return Forbidden(f"interlock {limits.interlock}: {name} is on")
+        if other.value is None:
+            return Forbidden(f"interlock {limits.interlock}: the state of {name} is not known")
+        wait = limits.dead_time - (now - other.changed)
+        if wait > 0:
+            reason = f"interlock {limits.interlock}: dead time after {name}, {wait:.0f} s more"
+            return Forbidden(reason, wait)
+    return None
+
+
+def told(output: Output, value: Value, now: float) -> Output:
+    """The output after it was told to take the value, which is now on its way."""
+    switched = _recent(output, now)
+    if is_on(value) and not is_on(output.current):
+        switched = (*switched, now)
+    return replace(output, coming=(*output.coming, value), switched=switched, told=now)
+
+
+def arrived(output: Output, state: Value | None, now: float) -> Output:
+    """The output after the first act on its way ended; state as read back, None: it failed."""
+    value, *coming = output.coming
+    output = replace(output, coming=tuple(coming))
+    if state is not None:
+        return _with_state(output, state, now, counted=is_on(value))
+    output = replace(output, told=float("-inf"))
+    # It may have been carried out in part, so to be safe the time of its change is now.
+    return output if is_on(value) == is_on(output.value) else replace(output, changed=now)
+
+
+def dropped(output: Output) -> Output:
+    """The output after the first act on its way was given up before it began."""
+    return replace(output, coming=output.coming[1:], told=float("-inf"))
+
+
+def observed(output: Output, state: Value, now: float) -> Output:
+    """The output after it was found in a state that nobody told it: claimed, or moved by hand."""
+    return _with_state(output, state, now, counted=False)
+
+
+def _with_state(output: Output, state: Value, now: float, *, counted: bool) -> Output:
+    recent = _recent(output, now)
+    if output.value is not None and is_on(output.value) == is_on(state):
+        return replace(output, value=state, switched=recent)
+    if is_on(state) and not counted:
+        recent = (*recent, now)
+    return replace(output, value=state, changed=now, switched=recent)
+
+
+def _recent(output: Output, now: float) -> tuple[float, ...]:
+    return tuple(t for t in output.switched if now - t < HOUR)

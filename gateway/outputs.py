@@ -1,0 +1,176 @@
+"""The states of all outputs: what was told, what arrived, what is due by itself; over restarts too.
+
+Part of control, and used in its thread alone. The decisions are those of `limits` and `appliances`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from gateway import appliances, limits
+from gateway.appliance import Appliance, Known, Underway
+from gateway.clock import Clock
+from gateway.limits import Forbidden, Output, is_on
+from gateway.model import Act, Acted, Command, Stamp, Value
+from gateway.state import StateFault, Store
+
+log = logging.getLogger(__name__)
+
+RETRY = 5.0  # seconds before a state that must be reached, and was not, is tried again
+SLOW = 2.0  # seconds after which a command still under way is answered with `accepted`
+NOTE = "output"
+
+
+class Outputs:
+    """Where the store fails, that is logged: the limits then hold within this run."""
+
+    def __init__(self, appliances: Mapping[str, Appliance], store: Store, clock: Clock) -> None:
+        self.appliances = appliances
+        self.known = {name: Known() for name in appliances}
+        self.link_lost: float | None = clock.monotonic()
+        self._store = store
+        self._clock = clock
+        try:
+            self._notes = store.recall(NOTE)
+        except StateFault as fault:
+            log.error("the outputs' earlier states: %s", fault)
+            self._notes = {}
+
+    def link_changed(self, up: bool) -> None:
+        if up:
+            self.link_lost = None
+        elif self.link_lost is None:
+            self.link_lost = self._clock.monotonic()
+
+    def group_of(self, name: str) -> dict[str, Output]:
+        """The other outputs of its interlock."""
+        group = self.appliances[name].limits.interlock
+        return {
+            other: self.known[other].output
+            for other, appliance in self.appliances.items()
+            if group and other != name and appliance.limits.interlock == group
+        }
+
+    def limit(self, name: str, value: Value) -> Forbidden | None:
+        """What forbids this value now."""
+        own, output = self.appliances[name].limits, self.known[name].output
+        return limits.limit(value, own, output, self.group_of(name), self._clock.monotonic())
+
+    def tell(
+        self, name: str, value: Value, cause: str, command: Command | None = None, life: float = 0.0
+    ) -> None:
+        """Hands an act to the worker. life: seconds in which a command's act has to begin."""
+        known, now = self.known[name], self._clock.monotonic()
+        known.output = limits.told(known.output, value, now)
+        self._remember(name)
+        act = Act(name, value, cause, command, now + life if command is not None else None)
+        known.acts.append(act)
+        self.appliances[name].act(act)
+
+    def settle(self, acted: Acted) -> bool:
+        """The worker's word on an act, or on what it found. Whether the state is another one."""
+        name, now = acted.act.device, self._clock.monotonic()
+        known = self.known[name]
+        before = known.output
+        if any(act is acted.act for act in known.acts):
+            known.acts = [act for act in known.acts if act is not acted.act]
+            known.output = (
+                limits.dropped(before)
+                if acted.expired
+                else limits.arrived(before, acted.state, now)
+            )
+        elif acted.state is not None:
+            known.output = limits.observed(before, acted.state, now)
+        if acted.state is None:
+            known.not_before = now + RETRY
+        elif before.value is None:
+            known.output = self._as_before(name, known.output, acted.stamp, now)
+        if known.output != before:
+            self._remember(name)
+        return known.output.value != before.value
+
+    def enforce(self) -> None:
+        """Does what is due by itself. The limits hold here too."""
+        now = self._clock.monotonic()
+        for item in self._due():
+            known = self.known[item.device]
+            if item.due > now or known.not_before > now:
+                continue
+            forbidden = self.limit(item.device, item.value)
+            if forbidden is not None:
+                known.not_before = now + min(forbidden.wait or RETRY, RETRY)
+                log.debug("%s: %s has to wait: %s", item.device, item.cause, forbidden.reason)
+                continue
+            log.warning("%s: set to %s (%s)", item.device, item.value, item.cause)
+            self.tell(item.device, item.value, item.cause)
+
+    def slow(self) -> list[Command]:
+        """Commands that have been under way for so long that their senders should know; once."""
+        now = self._clock.monotonic()
+        slow = [underway for underway in self._unanswered() if underway.since + SLOW <= now]
+        for underway in slow:
+            underway.accepted = True
+        return [underway.command for underway in slow]
+
+    def patience(self) -> float:
+        """Seconds until something is due; infinity where nothing is."""
+        now = self._clock.monotonic()
+        dues = [max(item.due, self.known[item.device].not_before) - now for item in self._due()]
+        dues += [underway.since + SLOW - now for underway in self._unanswered()]
+        return max(0.0, min(dues, default=float("inf")))
+
+    def _unanswered(self) -> list[Underway]:
+        running = [underway for known in self.known.values() for underway in known.running.values()]
+        return [underway for underway in running if not underway.accepted]
+
+    def _due(self) -> list[appliances.Overdue]:
+        return appliances.overdue(
+            {name: known.output for name, known in self.known.items()},
+            {name: appliance.limits for name, appliance in self.appliances.items()},
+            self.link_lost,
+        )
+
+    def _remember(self, name: str) -> None:
+        """So that a restart extends no limit."""
+        now, stamp = self._clock.monotonic(), self._clock.stamp()
+        try:
+            self._store.remember(NOTE, name, note_of(self.known[name].output, stamp, now))
+        except StateFault as fault:
+            log.error("the state of %s is not remembered: %s", name, fault)
+
+    def _as_before(self, name: str, output: Output, stamp: Stamp, now: float) -> Output:
+        note = self._notes.pop(name, None)
+        return output if note is None else restored(output, note, stamp, now)
+
+
+def note_of(output: Output, stamp: Stamp, now: float) -> dict[str, Any]:
+    """What `restored` needs; ages in seconds at the time of the stamp."""
+    return {
+        "value": output.value,
+        "age": now - output.changed,
+        "switched": [now - t for t in output.switched],
+        "wall": stamp.wall,
+        "boot": stamp.boot,
+        "boot_id": stamp.boot_id,
+    }
+
+
+def restored(output: Output, note: Mapping[str, Any], stamp: Stamp, now: float) -> Output:
+    """An output as it was found, with what an earlier run knew: since when, and how often on.
+
+    The time in between is that of the boot clock; after a reboot that of the wall clock, if it can
+    be believed; else it counts as none.
+    """
+    between = 0.0
+    if note["boot_id"] == stamp.boot_id:
+        between = stamp.boot - note["boot"]
+    elif stamp.synchronised:
+        between = max(0.0, stamp.wall - note["wall"])
+    earlier = tuple(now - age - between for age in note["switched"])
+    if note["value"] is None or is_on(note["value"]) != is_on(output.value):
+        return replace(output, switched=(*earlier, *output.switched))
+    # It was on or off already, so being claimed anew was neither a change nor one more switching.
+    return replace(output, changed=now - note["age"] - between, switched=earlier)

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.limits import (
+    Forbidden,
+    Limits,
+    Output,
+    arrived,
+    dropped,
+    is_on,
+    limit,
+    observed,
+    told,
+)
+from gateway.model import Value
+
+NOW = 5000.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "output", "value", "reason", "wait"),
+    [
+        (Limits(min_on=60), Output(True, 4950.0), False, "min_on: may go off in 10 s", 10.0),
+        (Limits(min_off=60), Output(False, 4950.0), True, "min_off: may go on in 10 s", 10.0),
+        (
+            Limits(max_switches_per_hour=2),
+            Output(False, 0.0, (), (2000.0, 4000.0)),
+            True,
+            "max_switches_per_hour: may go on in 600 s",
+            600.0,
+        ),
+    ],
+)
+def test_a_limit_says_when_it_would_be_allowed(
+    limits: Limits, output: Output, value: bool, reason: str, wait: float
+) -> None:
+    assert limit(value, limits, output, {}, NOW) == Forbidden(reason, wait)
+    assert limit(value, limits, output, {}, NOW + wait) is None
+    assert limit(not value, limits, output, {}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "tight", [Limits(min_on=60), Limits(min_off=60), Limits(max_switches_per_hour=1)]
+)
+def test_a_timed_limit_needs_the_state(tight: Limits) -> None:
+    """After a start, until the output was found, nobody knows how long it has been off."""
+    for value in (True, False):
+        assert limit(value, tight, Output(), {}, NOW) == Forbidden("its state is not known yet")
+    assert limit(True, Limits(max_on=60), Output(), {}, NOW) is None
+
+
+def test_a_value_it_has_already_breaks_no_limit() -> None:
+    tight = Limits(min_on=60, min_off=60, max_switches_per_hour=1)
+    assert limit(True, tight, Output(True, 4999.0, (), (4999.0,)), {}, NOW) is None
+    assert limit(0.4, tight, Output(0.9, 4999.0, (), (4999.0,)), {}, NOW) is None
+
+
+def test_a_change_on_its_way_has_not_begun() -> None:
+    """Off is on its way: the time off begins when it arrives, not when it last went on."""
+    going_off = told(Output(True, 0.0), False, NOW)
+    assert limit(True, Limits(min_off=60), going_off, {}, NOW) == Forbidden(
+        "min_off: may go on in 60 s", 60.0
+    )
+    going_on = told(Output(False, 0.0), True, NOW)
+    assert limit(False, Limits(min_on=60), going_on, {}, NOW) == Forbidden(
+        "min_on: may go off in 60 s", 60.0
+    )
+
+
+def test_a_switch_on_its_way_counts() -> None:
+    once = Limits(max_switches_per_hour=1)
+    output = told(told(Output(False, 0.0), True, NOW), False, NOW)
+    forbidden = limit(True, once, output, {}, NOW + 1)
+    assert forbidden == Forbidden("max_switches_per_hour: may go on in 3599 s", 3599.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "words", "wait"),
+    [
+        (Output(True, 0.0), "interlock blind: down is on", None),
+        (Output(False, 0.0, (True,)), "interlock blind: down is on", None),
+        (Output(False, 0.0, (True, False)), "interlock blind: down is on", None),
+        (Output(True, 0.0, (False,)), "interlock blind: down is on", None),
+        (Output(), "interlock blind: the state of down is not known", None),
+        (Output(False, 4999.0), "interlock blind: dead time after down, 1 s more", 1.0),
+    ],
+)
+def test_of_a_group_one_is_on_and_then_all_are_off_for_a_while(
+    other: Output, words: str, wait: float | None
+) -> None:
+    limits = Limits(interlock="blind", dead_time=2.0)
+    group = {"down": other}
+    assert limit(True, limits, Output(False, 0.0), group, NOW) == Forbidden(words, wait)
+    assert limit(False, limits, Output(True, 0.0), group, NOW) is None
+    assert limit(True, Limits(dead_time=2.0), Output(False, 0.0), group, NOW) is None
+
+
+def test_after_the_dead_time_the_other_may_go_on() -> None:
+    limits = Limits(interlock="blind", dead_time=2.0)
+    assert limit(True, limits, Output(False), {"down": Output(False, 4998.0)}, NOW) is None
+
+
+def test_what_is_told_is_on_its_way_until_it_arrives() -> None:
+    output = told(Output(False, 0.0), True, 10.0)
+    assert output == Output(False, 0.0, (True,), (10.0,), 10.0)
+    assert (output.current, output.may_be_on, output.turning) == (True, True, True)
+    output = arrived(output, True, 11.0)
+    assert output == Output(True, 11.0, (), (10.0,), 10.0)
+    assert (output.current, output.may_be_on, output.turning) == (True, True, False)
+
+
+def test_a_second_wish_for_the_same_counts_once_and_changes_nothing() -> None:
+    output = told(told(Output(False, 0.0), True, 10.0), True, 11.0)
+    assert output.switched == (10.0,)
+    output = arrived(arrived(output, True, 12.0), True, 13.0)
+    assert output == Output(True, 12.0, (), (10.0,), 11.0)
+
+
+def test_a_failed_switch_may_have_happened_for_a_moment() -> None:
+    output = arrived(told(Output(False, 0.0), True, 10.0), None, 12.0)
+    assert output == Output(False, 12.0, (), (10.0,))
+    same = arrived(told(Output(False, 3.0), False, 10.0), None, 12.0)
+    assert same == Output(False, 3.0)
+
+
+def test_what_was_never_begun_changes_nothing_but_the_count() -> None:
+    assert dropped(told(Output(False, 3.0), True, 10.0)) == Output(False, 3.0, (), (10.0,))
+
+
+def test_what_is_found_counts_from_then() -> None:
+    assert observed(Output(), False, 7.0) == Output(False, 7.0)
+    assert observed(Output(), True, 7.0) == Output(True, 7.0, (), (7.0,))
+    by_hand = observed(Output(False, 0.0), True, 9.0)
+    assert by_hand == Output(True, 9.0, (), (9.0,))
+    assert observed(by_hand, 0.5, 20.0) == Output(0.5, 9.0, (), (9.0,))
+
+
+def test_an_hour_later_a_switch_is_forgotten() -> None:
+    on = arrived(told(Output(False, 0.0), True, 10.0), True, 10.0)
+    assert arrived(told(on, False, 3609.0), False, 3609.9).switched == (10.0,)
+    assert arrived(told(on, False, 3610.0), False, 3610.0).switched == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "on"),
+    [
+        (True, True),
+        (False, False),
+        (0, False),
+        (0.5, True),
+        ("off", False),
+        ("Closed", False),
+        ("stop", False),
+        ("", False),
+        ("open", True),
+        (None, False),
+    ],
+)
+def test_what_counts_as_on(value: Value | None, on: bool) -> None:
+    assert is_on(value) is on
+
+
+TIMES = st.floats(0.0, 100.0)
+WISH = st.tuples(
+    st.sampled_from(["up", "down"]), st.booleans(), st.floats(0.0, 40.0), st.booleans()
+)
+
+
+@given(
+    st.lists(WISH, max_size=80),
+    st.builds(
+        Limits,
+        interlock=st.just("blind"),
+        dead_time=st.floats(0.0, 30.0),
+        min_on=TIMES,
+        min_off=TIMES,
+        max_switches_per_hour=st.integers(0, 4),
+    ),
+)
+def test_no_sequence_breaks_a_limit_however_late_the_acts_arrive(
+    wishes: list[tuple[str, bool, float, bool]], limits: Limits
+) -> None:
+    """The fourth of a wish says whether the acts on their way arrive before it."""
+    outputs = {name: Output(False, -1e9) for name in ("up", "down")}
+    real = dict.fromkeys(outputs, (False, -1000000000.0))
+    ons: dict[str, list[float]] = {name: [] for name in outputs}
+    now = 0.0
+
+    def arrive(name: str) -> None:
+        while outputs[name].coming:
+            value = bool(outputs[name].coming[0])
+            was, since = real[name]
+            if value != was:
+                assert now - since >= (limits.min_on if was else limits.min_off) - 1e-6
+                real[name] = (value, now)
+            if value and not was:
+                ons[name].append(now)
+                other_on, other_since = real["down" if name == "up" else "up"]
+                assert not other_on
+                assert now - other_since >= limits.dead_time - 1e-6
+            outputs[name] = arrived(outputs[name], value, now)
+
+    for name, wish, wait, in_time in wishes:
+        now += wait
+        if in_time:
+            arrive("up")
+            arrive("down")
+        group = {other: output for other, output in outputs.items() if other != name}
+        if limit(wish, limits, outputs[name], group, now) is None:
+            outputs[name] = told(outputs[name], wish, now)
+        if limits.max_switches_per_hour:
+            assert len([t for t in outputs[name].switched if now - t < 3600]) <= (
+                limits.max_switches_per_hour
+            )
+    for times in ons.values():
+        assert times == sorted(times)
+
+
+def test_limits_say_whether_they_need_the_state() -> None:
+    assert not replace(Limits(), max_on=5.0).needs_state
