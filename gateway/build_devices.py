@@ -39,9 +39,9 @@ def open_bus(bus: BusSettings) -> object:
 
             return TtyPort(bus.device)
         case "gpio":
-            from drivers.gpio.pins import MockPulses, open_pins
+            from drivers.gpio.pins import LaterPins, MockPulses
 
-            pins = open_pins(bus.device)
+            pins = LaterPins(bus.device)
             if bus.pulses:
                 MockPulses(pins, {int(pin): rate for pin, rate in bus.pulses.items()})
             return pins

@@ -60,6 +60,23 @@ def open_pins(device: str) -> Factory:
     return _lgpio_factory(int(number))
 
 
+class LaterPins:
+    """The controller that `device` names, opened when a line is first claimed.
+
+    So a controller that is missing (not enabled, no rights, no library) is a device that is offline
+    and tried again, like on every other bus: each claim raises BusMissing until it is there.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._factory: Factory | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._factory is None:
+            self._factory = open_pins(self._device)
+        return getattr(self._factory, name)
+
+
 def _lgpio_factory(chip: int | None) -> Factory:
     try:
         import lgpio
