@@ -24,8 +24,11 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
+    """wait: seconds after which it would be allowed, where that is known."""
+
     outcome: Outcome
     reason: str
+    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def consider(command: Command, value: Value, situation: Situation) -> Verdict:
         return Refuse(Outcome.REFUSED, "the gateway is locked")
     forbidden = limit(value, situation.limits, situation.output, situation.group, situation.now)
     if forbidden is not None:
-        return Refuse(Outcome.REFUSED, forbidden.reason)
+        return Refuse(Outcome.REFUSED, forbidden.reason, forbidden.wait)
     return Allow(value, deadline(command, situation.limits.command_ttl))
 
 
@@ -116,9 +119,14 @@ def life(command: Command, ttl: float, stamp: Stamp) -> float:
     return min(left, command.expires - stamp.wall)
 
 
+def is_local(message: Command | Result) -> bool:
+    """Of this very machine, made now, by a rule or the like: it has no session to quote from."""
+    return not message.source.startswith("mqtt")
+
+
 def _stale(command: Command, situation: Situation) -> Refuse | None:
     """Freshness: by the session's nonce, which needs no clock, and by the expiry, which does."""
-    fresh = command.nonce is not None and command.nonce == situation.nonce
+    fresh = is_local(command) or (command.nonce is not None and command.nonce == situation.nonce)
     if command.nonce is not None and not fresh:
         return Refuse(Outcome.EXPIRED, "stale: the nonce is of an earlier session")
     if situation.limits.fresh_only and not fresh:
@@ -172,15 +180,22 @@ class Overdue:
 
 
 def overdue(
-    outputs: Mapping[str, Output], limits: Mapping[str, Limits], link_lost: float | None
+    outputs: Mapping[str, Output],
+    limits: Mapping[str, Limits],
+    link_lost: float | None,
+    locked: float | None = None,
 ) -> list[Overdue]:
     """Everything that will have to happen if nobody acts, the soonest first.
 
-    link_lost: since when the broker is not reached, None while it is.
+    link_lost, locked: since when the broker is not reached, or all is locked; None: it is not.
     """
     coming = []
     for name, output in outputs.items():
         rule = limits[name]
+        if locked is not None:
+            if output.current != rule.off:
+                coming.append(Overdue(name, rule.off, "lock", locked))
+            continue
         if rule.max_on > 0 and is_on(output.value) and is_on(output.current):
             coming.append(Overdue(name, rule.off, "max_on", output.changed + rule.max_on))
         if rule.link_loss is not None and link_lost is not None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import housekeeping
+from gateway.alarms import AlarmRule, Alarms
 from gateway.attached import Attached
 from gateway.build_devices import (
     attach,
@@ -27,7 +29,6 @@ from gateway.journal_open import open_journal
 from gateway.link.dialer import Login
 from gateway.link.link import Link
 from gateway.link.tls import TlsFiles
-from gateway.model import Alarm, AlarmState
 from gateway.outbox import Outbox
 from gateway.reporter import Reporter
 from gateway.settings import Settings
@@ -77,6 +78,9 @@ def assemble(settings: Settings) -> House:
         nonce=lambda: link.nonce or "",
         clock=clock,
         heartbeat=hearts.register("control", STUCK),
+        alarms=Alarms({a.name: AlarmRule(a.repeat, a.latch) for a in settings.alarm}),
+        allowed=settings.gateway.allow,
+        handlers=housekeeping.handlers(),
     )
     link = make_link(settings, outbox, dialect, clock, control, hearts.register("link", STUCK))
     reporter = Reporter(
@@ -125,6 +129,7 @@ def describe(
         devices=tuple(describe_device(d, attached[d.name].device) for d in settings.device),
         previous=None if previous is None else Settlement(previous.epoch, previous.durable_seq),
         description=settings.gateway.description,
+        allow=settings.gateway.allow,
     )
 
 
@@ -167,10 +172,6 @@ def make_link(
     ttls = [d.output.command_ttl for d in settings.device if d.output is not None]
     urls = (upstream.url,) if isinstance(upstream.url, str) else upstream.url
 
-    def alarm(name: str, raised: bool, text: str) -> None:
-        state = AlarmState.RAISED if raised else AlarmState.CLEARED
-        control.tell(Alarm(name, clock.stamp(), state, text))
-
     link = Link(
         outbox=outbox,
         dialect=dialect,
@@ -180,7 +181,7 @@ def make_link(
         epoch=outbox.epoch,
         on_command=lambda message, token: control.receive(message, lambda: link.acknowledge(token)),
         on_state=lambda state: control.link_changed(state is LinkState.CONNECTED),
-        on_alarm=alarm,
+        on_alarm=control.alarm,
         heartbeat=heartbeat,
         protocol=upstream.protocol,
         login=Login(upstream.username, upstream.password, upstream.password_file),

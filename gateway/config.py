@@ -10,15 +10,16 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from gateway.config_check import check_buses, check_devices, check_gateway
+from gateway.config_check import check_alarms, check_buses, check_devices, check_gateway
 from gateway.config_devices import Configured, read_device
 from gateway.config_lines import positions
 from gateway.config_report import ConfigErrors, Place, Problem, Report
 from gateway.config_upstream import check_upstream
 from gateway.config_values import INVALID, read_fields, refuse_unknown, substitute
 from gateway.settings import (
+    AlarmSettings,
     BusSettings,
     GatewaySettings,
     OutboxSettings,
@@ -28,8 +29,10 @@ from gateway.settings import (
 
 __all__ = ["ConfigErrors", "Loaded", "Problem", "load", "parse"]
 
+T = TypeVar("T")
+
 TABLES = {"gateway": GatewaySettings, "upstream": UpstreamSettings, "outbox": OutboxSettings}
-ARRAYS = ("bus", "device")
+ARRAYS = ("bus", "device", "alarm")
 
 _TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -71,14 +74,17 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
         name: read_fields(cls, document.get(name, {}), root.at(name))
         for name, cls in TABLES.items()
     }
-    buses = _read_buses(document, root)
+    buses = _read_tables(BusSettings, "bus", document, root)
     devices = _read_devices(document, root)
+    alarms = _read_tables(AlarmSettings, "alarm", document, root)
+    check_alarms(alarms)
     _check(tables, buses, devices, document, root)
     report.raise_errors()
     settings = Settings(
         **tables,
         bus=tuple(bus for bus, _ in buses),
         device=tuple(device.settings for device in devices),
+        alarm=tuple(alarm for alarm, _ in alarms),
     )
     return Loaded(settings, report.warnings)
 
@@ -99,13 +105,15 @@ def _check(
     check_devices(devices, {bus.name: bus for bus, _ in buses}, named)
 
 
-def _read_buses(document: Mapping[str, Any], root: Place) -> list[tuple[BusSettings, Place]]:
+def _read_tables(
+    cls: type[T], name: str, document: Mapping[str, Any], root: Place
+) -> list[tuple[T, Place]]:
     found = []
-    for index, table in enumerate(_array(document, "bus", root)):
-        place = root.at("bus", index)
-        bus = read_fields(BusSettings, table, place)
-        if bus is not INVALID:
-            found.append((bus, place))
+    for index, table in enumerate(_array(document, name, root)):
+        place = root.at(name, index)
+        settings = read_fields(cls, table, place)
+        if settings is not INVALID:
+            found.append((settings, place))
     return found
 
 

@@ -10,6 +10,7 @@ from gateway.config_devices import Configured
 from gateway.config_report import Place, nearest
 from gateway.settings import (
     NAME_PATTERN,
+    AlarmSettings,
     BusSettings,
     DeviceSettings,
     GatewaySettings,
@@ -30,6 +31,12 @@ def check_gateway(gateway: GatewaySettings, place: Place) -> None:
     _check_name(gateway.id, place.at("id"))
     if not gateway.state.startswith("/"):
         place.at("state").error("must be an absolute path", "such as /var/lib/tidegate")
+
+
+def check_alarms(alarms: Sequence[tuple[AlarmSettings, Place]]) -> None:
+    _check_unique((alarm.name, place.at("name")) for alarm, place in alarms)
+    for alarm, place in alarms:
+        _check_name(alarm.name, place.at("name"))
 
 
 def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:

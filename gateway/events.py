@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.model import Acted, Alarm, Command, Result, State
+from gateway.model import Acted, Command, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +26,13 @@ class Total:
     total: float
 
 
-Event = Received | Acted | LinkChanged | Total | Alarm | State
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """The cause of an alarm is there (raised), or has gone."""
+
+    name: str
+    raised: bool
+    text: str
+
+
+Event = Received | Acted | LinkChanged | Total | Happened

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 RETRY = 5.0  # seconds before a state that must be reached, and was not, is tried again
 SLOW = 2.0  # seconds after which a command still under way is answered with `accepted`
 NOTE = "output"
+LOCK = ("gateway", "locked")
 
 
 class Outputs:
@@ -31,6 +32,7 @@ class Outputs:
         self.appliances = appliances
         self.known = {name: Known() for name in appliances}
         self.link_lost: float | None = clock.monotonic()
+        self.locked: float | None = None
         self._store = store
         self._clock = clock
         try:
@@ -44,6 +46,20 @@ class Outputs:
             self.link_lost = None
         elif self.link_lost is None:
             self.link_lost = self._clock.monotonic()
+
+    def lock(self, on: bool) -> None:
+        """Everything off and every command refused; over restarts. StateFault: in this run only."""
+        self.locked = self._clock.monotonic() if on else None
+        self._store.remember(*LOCK, on)
+
+    def restore_lock(self) -> None:
+        kind, name = LOCK
+        try:
+            locked = self._store.recall(kind).get(name, False)
+        except StateFault as fault:
+            log.error("whether the gateway was locked is not known: %s", fault)
+            return
+        self.locked = self._clock.monotonic() if locked else None
 
     def group_of(self, name: str) -> dict[str, Output]:
         """The other outputs of its interlock."""
@@ -93,14 +109,14 @@ class Outputs:
         return known.output.value != before.value
 
     def enforce(self) -> None:
-        """Does what is due by itself. The limits hold here too."""
+        """Does what is due by itself. The limits hold here too, but a lock waits for nothing."""
         now = self._clock.monotonic()
         for item in self._due():
             known = self.known[item.device]
             if item.due > now or known.not_before > now:
                 continue
             forbidden = self.limit(item.device, item.value)
-            if forbidden is not None:
+            if forbidden is not None and item.cause != "lock":
                 known.not_before = now + min(forbidden.wait or RETRY, RETRY)
                 log.debug("%s: %s has to wait: %s", item.device, item.cause, forbidden.reason)
                 continue
@@ -131,6 +147,7 @@ class Outputs:
             {name: known.output for name, known in self.known.items()},
             {name: appliance.limits for name, appliance in self.appliances.items()},
             self.link_lost,
+            self.locked,
         )
 
     def _remember(self, name: str) -> None:

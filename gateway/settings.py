@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from drivers.base import Option, Value
+from gateway.orders import ORDERS
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
 """Ids are topic levels: the alphabet every broker, Homie and Home Assistant agree on."""
@@ -28,6 +29,21 @@ class GatewaySettings:
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Option("least severe level that is logged")
     ] = "info"
+    allow: Annotated[
+        tuple[str, ...],
+        Option("commands to the gateway itself that may be used", choices=tuple(ORDERS)),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmSettings:
+    """`[[alarm]]`: how an alarm behaves; one that no table names is told once."""
+
+    name: Annotated[str, Option("a topic level; rules name it, and what the gateway itself raises")]
+    repeat: Annotated[
+        float, Option("told again until somebody acknowledges it, 0: once", "s", low=0)
+    ] = 0.0
+    latch: Annotated[bool, Option("stands until it is acknowledged, cause or not")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,3 +188,4 @@ class Settings:
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
     bus: tuple[BusSettings, ...] = ()
     device: tuple[DeviceSettings, ...] = ()
+    alarm: tuple[AlarmSettings, ...] = ()

@@ -20,6 +20,7 @@ from gateway.config_schema import Setting, fields_of, split
 from gateway.config_values import DURATIONS, SIZES
 from gateway.settings import (
     NAME_PATTERN,
+    AlarmSettings,
     BusSettings,
     DeviceSettings,
     FilterSettings,
@@ -68,6 +69,7 @@ def schema(drivers: Iterable[Driver]) -> Schema:
             **tables,
             "bus": {"type": "array", "items": bus},
             "device": {"type": "array", "items": device},
+            "alarm": {"type": "array", "items": _named(_table(fields_of(AlarmSettings)))},
         },
         "definitions": {
             "filter": _table(fields_of(FilterSettings)),

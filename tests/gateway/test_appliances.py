@@ -167,4 +167,23 @@ def test_what_may_have_run_before_is_no_pulse_again() -> None:
 def test_a_limit_refuses_and_says_when() -> None:
     limits = Limits(min_off=60)
     verdict = consider(COMMAND, True, replace(CALM, limits=limits, output=Output(False, 4990.0)))
-    assert verdict == Refuse(Outcome.REFUSED, "min_off: may go on in 50 s")
+    assert verdict == Refuse(Outcome.REFUSED, "min_off: may go on in 50 s", 50.0)
+
+
+def test_what_is_local_needs_neither_nonce_nor_memory() -> None:
+    local = replace(COMMAND, source="rule cooling")
+    strict = replace(CALM, amnesia=True, limits=Limits(fresh_only=True))
+    assert isinstance(consider(local, True, strict), Allow)
+    assert isinstance(consider(local, True, replace(CALM, locked=True)), Refuse)
+    assert isinstance(consider(local, True, replace(CALM, stamp=later(31))), Refuse)
+
+
+def test_locked_everything_goes_off_and_nothing_else_is_due() -> None:
+    rules = {"a": Limits(), "b": Limits(off="closed", max_on=1.0), "c": Limits()}
+    outputs = {"a": Output(True, 0.0), "b": Output("open", 0.0), "c": Output(False, 0.0)}
+    due = overdue(outputs, rules, None, 70.0)
+    assert [(o.device, o.value, o.cause, o.due) for o in due] == [
+        ("a", False, "lock", 70.0),
+        ("b", "closed", "lock", 70.0),
+    ]
+    assert overdue({"a": Output()}, rules, None, 70.0)[0].value is False

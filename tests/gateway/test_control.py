@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.alarms import AlarmRule, Alarms
 from gateway.appliance import Appliance
 from gateway.appliances import answer
 from gateway.control import Control
@@ -16,6 +17,7 @@ from gateway.model import (
     Act,
     Acted,
     Action,
+    Alarm,
     Command,
     Outcome,
     Recorded,
@@ -23,6 +25,7 @@ from gateway.model import (
     State,
     Value,
 )
+from gateway.orders import Done
 from gateway.state import StateFault, Store
 from tests.gateway.fake_clock import FakeClock
 
@@ -52,7 +55,21 @@ class Bench:
             nonce=lambda: "n0nce",
             clock=self.clock,
             heartbeat=lambda: None,
+            alarms=Alarms({"leak": AlarmRule(repeat=60.0)}),
+            allowed=("lock", "unlock", "acknowledge", "restart", "locate"),
+            handlers={"restart": self._restart, "locate": self._locate},
         )
+
+    def _restart(self, argument: str) -> Done:
+        return Done("now", lambda: self.acknowledged.append("restarted"))
+
+    def _locate(self, argument: str) -> Done:
+        raise OSError("there is no LED")
+
+    def order(self, text: str, command_id: str = "g1", nonce: str | None = "n0nce") -> Result:
+        """What is answered to a command to the gateway."""
+        self.send(Command(command_id, "", text, self.clock.stamp(), nonce=nonce))
+        return self.results[-1]
 
     def _act(self, act: Act) -> None:
         self.acts.append(act)
@@ -80,6 +97,11 @@ class Bench:
         """The worker claims the output, or sees that somebody else moved it."""
         self.control.acted(Acted(Act("pump", value, cause), self.clock.stamp(), value))
         self.settle()
+
+    @property
+    def alarms(self) -> list[tuple[str, str, str]]:
+        told = [r for r in self.records if isinstance(r, Alarm)]
+        return [(alarm.name, alarm.state.value, alarm.text) for alarm in told]
 
     @property
     def results(self) -> list[Result]:
@@ -446,3 +468,103 @@ def test_a_limit_holds_for_what_is_due_by_itself_too(tmp_path: Path) -> None:
     bench.control.link_changed(False)
     bench.settle()
     assert [(a.value, a.cause) for a in bench.acts] == [(True, "link_loss")]
+
+
+def test_locked_the_outputs_are_off_and_commands_refused_over_a_restart(tmp_path: Path) -> None:
+    first = Bench(tmp_path / "state.db", min_on=600.0)
+    first.find(False)
+    first.send(first.command())
+    assert first.order("lock").outcome is Outcome.DONE
+    assert [(a.value, a.cause) for a in first.acts] == [(True, "a1"), (False, "lock")]
+    first.send(first.command("a2"))
+    assert first.results[-1].reason == "the gateway is locked"
+    first.store.close()
+    second = Bench(tmp_path / "state.db")
+    second.find(True)
+    assert [(a.value, a.cause) for a in second.acts] == [(False, "lock")]
+    assert second.order("unlock", "g2").outcome is Outcome.DONE
+    second.send(second.command("a3"))
+    assert second.results[-1].outcome is Outcome.DONE
+    second.store.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "nonce", "words"),
+    [
+        ("lock", None, "demands the session's nonce"),
+        ("explode", "n0nce", "no such command to the gateway"),
+        ("reboot", "n0nce", "not allowed"),
+    ],
+)
+def test_an_order_is_refused_with_the_reason(
+    bench: Bench, text: str, nonce: str | None, words: str
+) -> None:
+    result = bench.order(text, nonce=nonce)
+    assert result.outcome is Outcome.REFUSED
+    assert words in result.reason
+
+
+def test_an_order_is_carried_out_once_and_answered_before_its_consequence(bench: Bench) -> None:
+    assert bench.order("restart") == bench.order("restart")
+    assert bench.acknowledged == ["g1", "restarted", "g1"]
+
+
+def test_an_order_that_fails_says_why(bench: Bench) -> None:
+    result = bench.order("locate")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "there is no LED")
+
+
+def test_an_alarm_is_raised_repeated_acknowledged_and_cleared(bench: Bench) -> None:
+    bench.control.alarm("leak", True, "water")
+    bench.control.alarm("leak", True, "water")
+    bench.settle()
+    bench.clock.advance(60)
+    bench.control.link_changed(True)
+    bench.settle()
+    assert bench.order("acknowledge leak", nonce=None).reason == "leak is acknowledged"
+    bench.clock.advance(600)
+    bench.control.alarm("leak", False, "dry")
+    bench.settle()
+    assert bench.alarms == [
+        ("leak", "raised", "water"),
+        ("leak", "raised", "water"),
+        ("leak", "acknowledged", "water"),
+        ("leak", "cleared", "dry"),
+    ]
+
+
+def test_an_alarm_stands_over_a_restart(tmp_path: Path) -> None:
+    first = Bench(tmp_path / "state.db")
+    first.control.alarm("leak", True, "water")
+    first.settle()
+    first.store.close()
+    second = Bench(tmp_path / "state.db")
+    second.control.alarm("leak", True, "water")
+    second.control.alarm("leak", False, "dry")
+    second.settle()
+    assert second.alarms == [("leak", "cleared", "dry")]
+    second.store.close()
+
+
+def test_a_ledger_that_was_lost_is_an_alarm(tmp_path: Path) -> None:
+    """Case 11."""
+    (tmp_path / "state.db").write_bytes(b"garbage" * 1000)
+    bench = Bench(tmp_path / "state.db")
+    bench.send(bench.command())
+    assert [(name, state) for name, state, _ in bench.alarms] == [("ledger", "raised")]
+    assert "ledger-reset" in bench.results[0].reason
+    bench.store.close()
+
+
+def test_a_full_ledger_is_an_alarm_until_it_takes_commands_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StateFault("state: database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store, "begin", full)
+        bench.send(bench.command())
+    bench.send(bench.command())
+    assert [state for _, state, _ in bench.alarms] == ["raised", "cleared"]
+    assert bench.results[-1].outcome is Outcome.DONE
