@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
 
 from gateway import service
 from gateway.config import ConfigErrors, load
 
-EX_FAILURE = 1
+LINGER = 1.0  # seconds
 EX_CONFIG = 78
 """sysexits.h: something is wrong with the configuration."""
 
@@ -33,4 +35,13 @@ def main(config_path: str) -> int:
     except BuildError as error:
         print(f"{config_path}: {error}", file=sys.stderr)
         return EX_CONFIG
-    return house.supervisor.run()
+    status = house.supervisor.run()
+    _do_not_linger(status)
+    return status
+
+
+def _do_not_linger(status: int) -> None:
+    """A thread that hangs in the kernel must not hold the process back when all else has ended."""
+    guard = threading.Timer(LINGER, os._exit, (status,))
+    guard.daemon = True
+    guard.start()
