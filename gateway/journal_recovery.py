@@ -103,8 +103,8 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
         header = _header(disk, slot, size)
         if header is not None:
             found.segments.append(_open(disk, slot, header, size))
-        elif any(data := read_all(disk, name_of(slot), size)):
-            if _records_begin(data):
+        elif (data := read_all(disk, name_of(slot), size)) != bytes(size):
+            if data[DATA:-TAIL] != bytes(size - DATA - TAIL):
                 headless.append(slot)
             else:
                 found.free.append(slot)
@@ -119,11 +119,6 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     _settle(disk, cursor, found)
     _tails(disk, cursor, found)
     return found
-
-
-def _records_begin(data: bytes) -> bool:
-    """Whether anything but a header or a seal was ever written."""
-    return any(data[DATA : len(data) - TAIL])
 
 
 def _header(disk: Disk, slot: int, size: int) -> Header | None:
@@ -222,6 +217,8 @@ def _tails(disk: Disk, cursor: Cursor, found: Found) -> None:
         if end is not None and (known is None or known < end):
             _tail(found, before, segment, end)
         before = segment
+    if found.damages:
+        return
     if normal and not normal[-1].sealed and _is_torn(disk, normal[-1]):
         text = f"journal: a write to {normal[-1].name} was not completed"
         found.damages.append(Damage(Key(0, 0), None, 0, text, torn=True))

@@ -226,15 +226,24 @@ class Segment:
 
     def _damage(self, index: Index, place: int, count: int) -> Damage:
         """Before the record at `place`, or behind the last."""
-        previous = self.header.previous or Key(self.first.epoch if self.first else 1, 0)
-        before = index.key(place - 1) if place else min(previous, self.first or previous)
-        first = self.first if not place and self.first else Key(before.epoch, before.seq + 1)
-        last = self.last
+        first, last = self._behind(index, place), self.last
         if place < len(index):
             following = index.key(place)
             last = Key(following.epoch, following.seq - 1)
-        text = f"journal: {count} records in {self.name} are damaged, behind {before}"
+        text = f"journal: {count} records in {self.name} are damaged, from {first} to {last}"
         return Damage(first, last, count, text)
+
+    def _behind(self, index: Index, place: int) -> Key:
+        """The first key that may be missing before the record at `place`."""
+        if place:
+            before = index.key(place - 1)
+            return Key(before.epoch, before.seq + 1)
+        if self.first is not None and (not len(index) or self.first < index.key(0)):
+            return self.first
+        previous = self.header.previous
+        if previous is not None:
+            return Key(previous.epoch, previous.seq + 1)
+        return Key(index.epochs[0] if len(index) else 1, 1)
 
     # Eviction
 

@@ -79,7 +79,8 @@ class GroupWriter:
             except OSError:
                 full.sealed = True  # the next start scans it
             space.release_if_settled(full)
-        segment = space.begin(self._space.last)
+        previous = full.last if full is not None and full.last else space.last
+        segment = space.begin(previous)
         space.segments.append(segment)
         space.active = segment
         return segment

@@ -1,0 +1,238 @@
+"""The ring against SQLite as oracle: the same calls, the same answers, through power cuts on a disk
+that loses, tears and reorders whatever was not synced (traps.md, cases 3 to 6)."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from gateway.eviction import Step, choose, plan
+from gateway.journal import Chunk, JournalFull, Mark, Record
+from gateway.journal_open import open_ring
+from gateway.journal_ring import Ring
+from gateway.model import GapReason, Key, Klass
+from gateway.records import decode
+from gateway.store_sqlite import SqliteJournal
+from tests.gateway.fake_disk import SimulatedDisk
+from tests.gateway.journal_contract import record
+
+SIZE = 128 << 10
+KLASSES = st.sampled_from([Klass.TELEMETRY] * 6 + [Klass.COUNTER, Klass.RESULT, Klass.ALARM])
+
+
+def silent(_: str) -> None:
+    """Nothing is reported in these tests."""
+
+
+class PowerCut(Exception):
+    """Stops the ring in the middle of a call."""
+
+
+class RingAgainstSqlite(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.oracle = SqliteJournal(Path(self.folder.name) / "oracle.db", 16 << 20)
+        self.disk = SimulatedDisk()
+        self.ring = self._open()
+        self.epoch, self.seq = 1, 0
+        self.forgotten: set[Key] = set()
+
+    def _open(self) -> Ring:
+        return open_ring(self.disk, SIZE, 0, silent)
+
+    def teardown(self) -> None:
+        self.oracle.close()
+        self.folder.cleanup()
+
+    def _record(self, klass: Klass, size: int) -> Record:
+        self.seq += 1
+        return record(self.seq, epoch=self.epoch, klass=klass, size=size)
+
+    @initialize(count=st.integers(0, 60))
+    def begin(self, count: int) -> None:
+        for _ in range(count):
+            self.append([(Klass.TELEMETRY, 700)])
+
+    @rule(group=st.lists(st.tuples(KLASSES, st.integers(10, 1500)), min_size=1, max_size=25))
+    def append(self, group: list[tuple[Klass, int]]) -> None:
+        records = [self._record(*item) for item in group]
+        try:
+            self.ring.append(records)
+        except JournalFull:
+            self.seq -= len(records)
+        else:
+            self.oracle.append(records)
+
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
+        kept = [r.key for r in self.oracle.read(None, 10_000)]
+        if kept:
+            keys = data.draw(st.lists(st.sampled_from(kept), max_size=20))
+            self._forget(keys)
+
+    @rule(count=st.integers(1, 60))
+    def forget_the_oldest(self, count: int) -> None:
+        self._forget([r.key for r in self.oracle.read(None, count)])
+
+    def _forget(self, keys: list[Key]) -> None:
+        self.ring.forget(keys)
+        self.oracle.forget(keys)
+        self.forgotten.update(keys)
+
+    @rule(sync=st.booleans())
+    def settle(self, sync: bool) -> None:
+        self.ring.settle(sync)
+
+    @rule()
+    def evict(self) -> None:
+        chunks = self.ring.chunks()
+        step = plan(chunks, 0.0)
+        if step is None:
+            return
+        inside = self.ring.records(step.chunks)
+        going = {r.key for r in self._choice(step, inside)}
+        try:
+            gone = self.ring.evict(step.chunks, going, step.level)
+        except (ValueError, JournalFull):
+            return
+        assert set(gone) == going
+        self.oracle.forget(gone)
+        self.forgotten.update(gone)
+
+    def _choice(self, step: Step, inside: list[Record]) -> list[Record]:
+        """Records of this test have no samples in them, so thinning is taken as every second."""
+        if step.reason is GapReason.THINNED:
+            return [r for r in inside if r.klass == Klass.TELEMETRY and r.key.seq % 2]
+        return choose(step, inside, 0.0, decode)
+
+    @rule()
+    def close_and_open(self) -> None:
+        self.ring.close()
+        self.ring = self._open()
+
+    @rule()
+    def kill(self) -> None:
+        """The process dies: what it had handed to the system is there."""
+        self.ring = self._open()
+        self._reconcile()
+
+    @rule(seed=st.integers(0, 1 << 32), again=st.integers(0, 2))
+    def cut(self, seed: int, again: int) -> None:
+        """The power goes, and perhaps again while the ring is opened."""
+        rng = random.Random(seed)
+        for _ in range(again + 1):
+            self.disk = self.disk.cut(rng)
+            self.ring = self._open()
+        self._reconcile()
+        self.epoch, self.seq = self.epoch + 1, 0
+
+    def _reconcile(self) -> None:
+        """What was settled lazily may be back; anything else may not."""
+        kept = {r.key for r in self.ring.read(None, 10_000)}
+        back = kept - {r.key for r in self.oracle.read(None, 10_000)}
+        assert back <= self.forgotten
+        self.ring.forget(back)
+        assert all(damage.torn for damage in self.ring.damages())
+
+    @rule(
+        group=st.lists(st.tuples(KLASSES, st.integers(10, 1500)), min_size=1, max_size=25),
+        calls=st.integers(1, 12),
+        seed=st.integers(0, 1 << 32),
+    )
+    def cut_while_appending(self, group: list[tuple[Klass, int]], calls: int, seed: int) -> None:
+        """Of a group that was not finished any part may be there, and nothing of it is promised."""
+        records = [self._record(*item) for item in group]
+        self._until_power_goes(lambda: self.ring.append(records), calls)
+        self.disk = self.disk.cut(random.Random(seed))
+        self.ring = self._open()
+        kept = self.ring.read(None, 10_000)
+        self.oracle.append([r for r in kept if r.key >= records[0].key])
+        torn = [damage for damage in self.ring.damages() if not damage.torn]
+        for damage in torn:
+            assert damage.last is not None
+            assert damage.last <= records[-1].key
+            assert damage.count <= len(records)
+        self.ring.damages()
+        self.ring.settle(sync=True)
+        self._reconcile()
+        self.epoch, self.seq = self.epoch + 1, 0
+
+    @rule(calls=st.integers(1, 12), seed=st.integers(0, 1 << 32))
+    def cut_while_evicting(self, calls: int, seed: int) -> None:
+        """Either all of it went or none."""
+        step = plan(self.ring.chunks(), 0.0)
+        if step is None:
+            return
+        going = {r.key for r in self._choice(step, self.ring.records(step.chunks))}
+        self._until_power_goes(
+            lambda: self.ring.evict(step.chunks, going, step.level) if step else None, calls
+        )
+        self.disk = self.disk.cut(random.Random(seed))
+        self.ring = self._open()
+        left = going & {r.key for r in self.ring.read(None, 10_000)} - self.forgotten
+        assert not left or left == going - self.forgotten
+        if not left:
+            self.oracle.forget(going)
+        self.forgotten.update(going - left)
+        self._reconcile()
+        self.epoch, self.seq = self.epoch + 1, 0
+
+    def _until_power_goes(self, act: Callable[[], object], calls: int) -> None:
+        left = calls
+
+        def count(call: str, name: str) -> None:
+            nonlocal left
+            if call in ("write", "sync"):
+                left -= 1
+                if left < 0:
+                    raise PowerCut
+
+        self.disk.before = count
+        try:
+            act()
+        except (PowerCut, JournalFull, ValueError):
+            return  # what was written before is in the disk's cache
+        finally:
+            self.disk.before = lambda call, name: None
+
+    @rule()
+    def mark(self) -> None:
+        mark = Mark(self.epoch, self.seq, False, None)
+        self.ring.set_mark(mark)
+        assert self.ring.mark() == mark
+
+    @invariant()
+    def same(self) -> None:
+        expected = self.oracle.read(None, 10_000)
+        assert self.ring.read(None, 10_000) == expected
+        assert self.ring.usage().kept == len(expected)
+        middle = expected[len(expected) // 2].key if expected else Key(1, 1)
+        assert self.ring.read(middle, 7) == self.oracle.read(middle, 7)
+        dear = self.oracle.read(None, 10_000, Klass.ALARM)
+        assert self.ring.read(None, 10_000, Klass.ALARM) == dear
+
+    @invariant()
+    def chunks_are_sound(self) -> None:
+        chunks: list[Chunk] = self.ring.chunks()
+        inside = self.ring.records(chunks)
+        assert sum(chunk.kept for chunk in chunks) == len(inside)
+        keys = [r.key for r in inside]
+        assert keys == sorted(keys)
+
+
+TestRingAgainstSqlite = RingAgainstSqlite.TestCase
+TestRingAgainstSqlite.settings = settings(
+    max_examples=int(os.environ.get("TORTURE", "1")) * 60,
+    stateful_step_count=30,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
