@@ -125,7 +125,7 @@ class Show:
         end = float("inf") if self._seconds is None else self.started + self._seconds
         while time.monotonic() < end:
             stage.turn(REDRAW)
-            pressed = key() or self._scripted()
+            pressed = key() or self._scripted(stage.reachable)
             if pressed == "q":
                 return
             if pressed == "b":
@@ -134,10 +134,13 @@ class Show:
                 stage.switch()
             draw()
 
-    def _scripted(self) -> str:
-        if self._script and time.monotonic() - self.started >= self._script[0][0]:
-            return self._script.pop(0)[1]
-        return ""
+    def _scripted(self, reachable: bool) -> str:
+        """The next key when it is due; a command waits until the gateway can be reached."""
+        if not self._script or time.monotonic() - self.started < self._script[0][0]:
+            return ""
+        if self._script[0][1] == "r" and not reachable:
+            return ""
+        return self._script.pop(0)[1]
 
     def _page(self, stage: Stage, size: tuple[int, int]) -> list[Line]:
         now = time.monotonic()

@@ -62,6 +62,7 @@ class Stage:
         consumer = Consumer(Login(endpoint, protocol="3.1.1"), [f"{ROOT}/{GATEWAY}/#"])
         consumer.connect()
         self._consumer = consumer
+        self._nonce = None
         self._gate.open(self._broker.port)
         self.stopped_at = None
         self._say("the broker runs")
@@ -80,16 +81,19 @@ class Stage:
 
     def switch(self) -> None:
         """The relay to the other side, by an MQTT command with an absolute value."""
-        if self._consumer is None:
-            self._say("no broker, no command")
+        if self._consumer is None or self._nonce is None:
+            self._say("the gateway is not connected: no command")
             return
         wanted = self.relay is not True
-        command = {"id": uuid.uuid4().hex[:8], "value": wanted}
-        if self._nonce:
-            command["nonce"] = self._nonce
+        command = {"id": uuid.uuid4().hex[:8], "value": wanted, "nonce": self._nonce}
         self.commands[str(command["id"])] = ""
         self._consumer.publish(f"{ROOT}/{GATEWAY}/{RELAY}/set", json.dumps(command).encode())
         self._say(f"command: relay {'on' if wanted else 'off'}")
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the gateway has a session on the broker that runs: a command would reach it."""
+        return self._nonce is not None
 
     @property
     def relay(self) -> object:
