@@ -5,7 +5,6 @@ It wires and holds no behaviour. Settings end here: a part gets the values it ne
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from gateway import housekeeping
 from gateway.alarms import AlarmRule, Alarms
 from gateway.attached import Attached
 from gateway.build_devices import (
+    BuildError,
     attach,
     by_bus,
     describe_device,
     make_appliances,
 )
+from gateway.build_local import make_local
 from gateway.clock import Clock, SystemClock, corrected
 from gateway.codecs import json_
 from gateway.codecs.base import About, Dialect, LinkState, Settlement
@@ -29,12 +30,14 @@ from gateway.journal_open import open_journal
 from gateway.link.dialer import Login
 from gateway.link.link import Link
 from gateway.link.tls import TlsFiles
+from gateway.lock import StateInUse, hold
 from gateway.outbox import Outbox
 from gateway.reporter import Reporter
 from gateway.settings import Settings
 from gateway.shelf import Shelf
 from gateway.state import Store
 from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
+from gateway.version import VERSION
 from gateway.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -63,6 +66,7 @@ def journal_of(settings: Settings) -> Callable[[], Journal]:
 def assemble(settings: Settings) -> House:
     """Everything, wired and not started. BuildError."""
     state = Path(settings.gateway.state)
+    _hold(state)
     clock, hearts = SystemClock(), Heartbeats()
     store = Store(state / "state.db")
     anchors = store.anchors()
@@ -93,6 +97,8 @@ def assemble(settings: Settings) -> House:
         state=state,
         devices=attached.values(),
         epoch=outbox.epoch,
+        gateway=settings.gateway.id,
+        version=VERSION,
     )
     for bus, devices in by_bus(settings, attached).items():
         worker = Worker(
@@ -114,8 +120,21 @@ def assemble(settings: Settings) -> House:
         threaded("control", control.run, control.stop),
         *(threaded(f"bus {w.name}", w.run, w.stop) for w in dict.fromkeys(workers.values())),
     ]
+    local = make_local(settings.gateway, reporter)
+    if local is not None:
+        parts.append(threaded("local", local.run, local.stop))
     chores = [Chore(settings.gateway.health_every, reporter.health), Chore(60.0, reporter.anchor)]
     return House(Supervisor(parts, chores, hearts), outbox, link, clock)
+
+
+def _hold(state: Path) -> None:
+    try:
+        hold(state)
+    except StateInUse as error:
+        raise BuildError(f"gateway.state: {error}") from error
+    except OSError as error:
+        # A disk that fails is no reason not to start; the outbox and the state say what it means.
+        log.error("%s cannot be locked: %s", state, error.strerror or error)
 
 
 def describe(
@@ -123,7 +142,7 @@ def describe(
 ) -> About:
     previous = outbox.previous
     return About(
-        version=importlib.metadata.version("tidegate"),
+        version=VERSION,
         epoch=outbox.epoch,
         started=clock.stamp(),
         devices=tuple(describe_device(d, attached[d.name].device) for d in settings.device),

@@ -23,6 +23,7 @@ RESERVED = frozenset(
 """Topic levels beside the devices: a device of this name would speak in the gateway's place."""
 
 _PIN_CONTROLLER = re.compile(r"(lgpio|mock|/dev/gpiochip\d+)?")
+_HOST_PORT = re.compile(r"\[?[\w.:-]+\]?:\d{1,5}")
 _CHIP = re.compile(r"([a-z][a-z0-9_]*)@0x[0-9a-f]{2}")
 _NAME_RULE = "small letters, digits, - and _, beginning with a letter or digit, at most 63"
 
@@ -31,6 +32,10 @@ def check_gateway(gateway: GatewaySettings, place: Place) -> None:
     _check_name(gateway.id, place.at("id"))
     if not gateway.state.startswith("/"):
         place.at("state").error("must be an absolute path", "such as /var/lib/tidegate")
+    if gateway.socket and not gateway.socket.startswith("/"):
+        place.at("socket").error("must be an absolute path", "such as /run/tidegate/status.sock")
+    if gateway.metrics and not _HOST_PORT.fullmatch(gateway.metrics):
+        place.at("metrics").error("must be host:port", "such as 127.0.0.1:9464")
 
 
 def check_alarms(alarms: Sequence[tuple[AlarmSettings, Place]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Protocol
 
 from gateway.attached import Attached
 from gateway.clock import Clock, offset_of
+from gateway.codecs import values
 from gateway.codecs.base import Dialect, Health, LinkStatus, Publication
 from gateway.health import host_health
+from gateway.local import Page
+from gateway.metrics import CONTENT_TYPE, DeviceHealth, exposition
 from gateway.model import OutboxStats
 from gateway.state import StateFault, Store
 
@@ -33,7 +37,8 @@ class Board(Protocol):
 
 
 class Reporter:
-    """device is for the workers' threads; health and anchor are main's chores.
+    """device is for the workers' threads; health and anchor are main's chores; the pages are for
+    whoever serves them.
 
     state: a path on the disk that holds the journal. anchors: boot id to wall offset, shared with
     whoever corrects old stamps; `anchor` adds this boot's once the clock can be believed.
@@ -51,6 +56,8 @@ class Reporter:
         state: Path,
         devices: Iterable[Attached],
         epoch: int,
+        gateway: str,
+        version: str,
     ) -> None:
         self._dialect = dialect
         self._board = board
@@ -61,31 +68,64 @@ class Reporter:
         self._state = state
         self._devices = tuple(devices)
         self._epoch = epoch
+        self._gateway = gateway
+        self._version = version
+        self._reasons: dict[str, str] = {}
         self._started = clock.monotonic()
 
     def device(self, name: str, online: bool, reason: str) -> None:
+        self._reasons[name] = "" if online else reason
         self._board.notice(self._dialect.device_status(name, online, reason))
 
     def health(self) -> None:
+        self._board.notice(self._dialect.health(self._now()))
+
+    def _now(self) -> Health:
         devices = self._devices
-        self._board.notice(
-            self._dialect.health(
-                Health(
-                    stamp=self._clock.stamp(),
-                    uptime=self._clock.monotonic() - self._started,
-                    epoch=self._epoch,
-                    outbox=self._books.stats(),
-                    link=self._board.status(),
-                    host=host_health(self._state),
-                    devices_offline=tuple(a.name for a in devices if a.online is False),
-                    events={
-                        "device_failures": sum(a.failures for a in devices),
-                        "corrupt_telegrams": sum(a.corrupt for a in devices),
-                        "looks": sum(a.looks for a in devices),
-                    },
-                )
-            )
+        return Health(
+            stamp=self._clock.stamp(),
+            uptime=self._clock.monotonic() - self._started,
+            epoch=self._epoch,
+            outbox=self._books.stats(),
+            link=self._board.status(),
+            host=host_health(self._state),
+            devices_offline=tuple(a.name for a in devices if a.online is False),
+            events={
+                "device_failures": sum(a.failures for a in devices),
+                "corrupt_telegrams": sum(a.corrupt for a in devices),
+                "looks": sum(a.looks for a in devices),
+            },
         )
+
+    def status_page(self) -> Page:
+        """What health says, with the link's state and every device: `tidegate status` shows it."""
+        health = self._now()
+        fields = values.health(health)
+        fields["link"] |= {"connected": health.link.connected, "reason": health.link.reason}
+        fields["devices"] = {
+            device.name: {
+                "online": device.online,
+                "reason": device.reason,
+                "looks": device.looks,
+                "failures": device.failures,
+                "corrupt": device.corrupt,
+            }
+            for device in self._device_health()
+        }
+        document = {"gateway": self._gateway, "version": self._version, **fields}
+        return Page("application/json", json.dumps(document).encode() + b"\n")
+
+    def metrics_page(self) -> Page:
+        text = exposition(self._now(), self._device_health(), self._version)
+        return Page(CONTENT_TYPE, text.encode())
+
+    def _device_health(self) -> list[DeviceHealth]:
+        return [
+            DeviceHealth(
+                a.name, a.online, self._reasons.get(a.name, ""), a.looks, a.failures, a.corrupt
+            )
+            for a in self._devices
+        ]
 
     def anchor(self) -> None:
         """Remembers this boot's wall offset, so that stamps taken before can be corrected."""

@@ -26,6 +26,12 @@ class GatewaySettings:
         str, Option("directory for the journal and the state, on a disk that lasts")
     ] = "/var/lib/tidegate"
     health_every: Annotated[float, Option("how often health is published", "s", low=1)] = 60.0
+    socket: Annotated[
+        str, Option("Unix socket for `tidegate status`; empty: in /run/tidegate, else in state")
+    ] = ""
+    metrics: Annotated[
+        str, Option("host:port where Prometheus may ask, as 127.0.0.1:9464; empty: no port")
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Option("least severe level that is logged")
     ] = "info"

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from gateway.local import SOCKET_NAME
+
 STOP_TIMEOUT = 8.0
 """Seconds after SIGTERM; the daemon promises 5."""
 LOG_TAIL = 15
@@ -41,6 +43,7 @@ class House:
 
     def __init__(self, directory: Path, url: str) -> None:
         self._directory = directory
+        self.socket = directory / "state" / SOCKET_NAME
         self._url = url
         self._log = directory / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None

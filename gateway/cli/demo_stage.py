@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.cli import local_page
 from gateway.cli.account import GatewayAccount
 from gateway.cli.board import Board, Cell, Device, Gateway
 from gateway.cli.consumer import Arrived, Consumer
@@ -24,6 +25,8 @@ GATEWAY = "demo"
 RELAY = "relay"
 QUIET = 0.3
 """Seconds without a message after which the broker has handed over all it acknowledged."""
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the gateway's own status, which shows its queue without a broker."""
 DRAIN_TIMEOUT = 3.0
 SETTLE_TIMEOUT = 10.0
 
@@ -46,6 +49,7 @@ class Stage:
         self._consumer: Consumer | None = None
         self._broker = Broker()
         self._gate = Gate()
+        self._looked = 0.0
         self._player = Player(CAPTURE, directory / "meter")
         self.house = House(directory, f"mqtt://{HOST}:{self._gate.port}")
 
@@ -105,6 +109,18 @@ class Stage:
         """Takes in what comes within so many seconds. GatewayFailed."""
         self.house.check()
         self._listen(seconds)
+        self._look(time.monotonic())
+
+    def _look(self, now: float) -> None:
+        """At the gateway's status socket: how full its queue is while no broker tells."""
+        if now - self._looked < LOOK_EVERY:
+            return
+        self._looked = now
+        try:
+            status = local_page.status(self.house.socket, LOOK_EVERY)
+        except local_page.NoAnswer:
+            return  # it starts or stops; what it said last stays, with its age
+        self.board.observe(Notice(GATEWAY, "health", status), now)
 
     def _listen(self, seconds: float) -> int:
         if self._consumer is None:

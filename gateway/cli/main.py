@@ -12,6 +12,8 @@ import os
 import sys
 from types import ModuleType
 
+from gateway.version import VERSION
+
 VERBS = {
     "run": "gateway.cli.run",
     "check": "gateway.cli.check",
@@ -20,6 +22,7 @@ VERBS = {
     "send": "gateway.cli.send",
     "decode": "gateway.cli.decode",
     "watch": "gateway.cli.watch",
+    "status": "gateway.cli.status",
     "demo": "gateway.cli.demo",
     "audit": "gateway.cli.audit",
     "schema": "gateway.cli.schema",
@@ -92,13 +95,6 @@ def _indented(text: str) -> str:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for: the package metadata is slow to read."""
-
     def __call__(self, parser: argparse.ArgumentParser, *unused: object, **also: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print(f"tidegate {version('tidegate')}")
-        except PackageNotFoundError:
-            print("tidegate, run from a source tree that is not installed")
+        print(f"tidegate {VERSION}")
         parser.exit()
