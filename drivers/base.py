@@ -262,6 +262,23 @@ class Actuator(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Moving(Protocol):
+    """An Actuator whose `set` takes long and gives way to the next one: a motor. Closing the steps
+    ends the movement. off makes it safe, and is no state: it stops where it is."""
+
+    off: Value
+
+
+@runtime_checkable
+class Safeguarded(Protocol):
+    """An Actuator that a few steps bring to a value when this process is dead; gateway/safe.py."""
+
+    def safeguard(self, value: Value) -> Sequence[str]:
+        """Lines `gpio LINE LEVEL` and `wait SECONDS`; empty where it cannot be done. Pure."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """A note beside an option's type: `address: Annotated[int, Option("I2C address", low=8)]`.

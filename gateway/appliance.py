@@ -34,10 +34,13 @@ class Underway:
 class Known:
     """An output's state, the acts on their way to it, and the commands behind those by their ids.
 
-    not_before: monotonic seconds before which nothing is enforced again.
+    not_before: monotonic seconds before which nothing is enforced again. was_lost: its device is
+    offline; back: since when it is online again, None if it never was lost.
     """
 
     output: Output = field(default_factory=Output)
     acts: list[Act] = field(default_factory=list)
     running: dict[str, Underway] = field(default_factory=dict)
     not_before: float = 0.0
+    was_lost: bool = False
+    back: float | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.limits import Limits, Output, is_on, limit
+from gateway.limits import Burden, Limits, Output, is_on, limit
 from gateway.model import Action, Command, Outcome, Result, Stamp, Value
 
 
@@ -52,7 +52,8 @@ class Situation:
 
     known: the ledger's answer for this id; running: it is open in this very run.
     amnesia: the ledger was lost, so an id that it does not know may have run before.
-    nonce: the session's. group: the other outputs of the same interlock, by name.
+    nonce: the session's. group: the other outputs of the same interlock, by name. burden: of the
+    output's load budget.
     """
 
     now: float
@@ -66,6 +67,7 @@ class Situation:
     output: Output
     action: Action
     group: Mapping[str, Output]
+    burden: Burden | None = None
 
 
 def consider(command: Command, value: Value, situation: Situation) -> Verdict:
@@ -83,7 +85,8 @@ def consider(command: Command, value: Value, situation: Situation) -> Verdict:
         return stale
     if situation.locked:
         return Refuse(Outcome.REFUSED, "the gateway is locked")
-    forbidden = limit(value, situation.limits, situation.output, situation.group, situation.now)
+    output, group = situation.output, situation.group
+    forbidden = limit(value, situation.limits, output, group, situation.now, situation.burden)
     if forbidden is not None:
         return Refuse(Outcome.REFUSED, forbidden.reason, forbidden.wait)
     return Allow(value, deadline(command, situation.limits.command_ttl))
@@ -184,16 +187,18 @@ def overdue(
     limits: Mapping[str, Limits],
     link_lost: float | None,
     locked: float | None = None,
+    back: Mapping[str, float] | None = None,
 ) -> list[Overdue]:
     """Everything that will have to happen if nobody acts, the soonest first.
 
     link_lost, locked: since when the broker is not reached, or all is locked; None: it is not.
+    back: since when outputs are online again that were offline.
     """
     coming = []
     for name, output in outputs.items():
         rule = limits[name]
         if locked is not None:
-            if output.current != rule.off:
+            if output.current != rule.off and not (rule.momentary and output.told >= locked):
                 coming.append(Overdue(name, rule.off, "lock", locked))
             continue
         if rule.max_on > 0 and is_on(output.value) and is_on(output.current):
@@ -201,6 +206,14 @@ def overdue(
         if rule.link_loss is not None and link_lost is not None:
             # Once a loss: what a limit or somebody here tells the output later holds.
             due = link_lost + rule.link_loss_after
-            if output.current not in (None, rule.link_loss) and output.told < due:
+            if _is_older(output, due, rule.link_loss):
                 coming.append(Overdue(name, rule.link_loss, "link_loss", due))
+        since = (back or {}).get(name)
+        if rule.offline is not None and since and _is_older(output, since, rule.offline):
+            coming.append(Overdue(name, rule.offline, "offline", since))
     return sorted(coming, key=lambda o: o.due)
+
+
+def _is_older(output: Output, then: float, wanted: Value) -> bool:
+    """Whether an output has another value than wanted, and was last told so before then."""
+    return output.current not in (None, wanted) and output.told < then

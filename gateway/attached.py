@@ -1,7 +1,7 @@
 """A device on its bus: its driver, what the gateway does to its readings, and one use of it.
 
-`start`, `look` and `act` are the uses, as generators that yield the seconds the device needs; the
-worker of the bus runs them. `finish` runs one where nothing else is to be done.
+`start`, `look` and `perform` are the uses, as generators that yield the seconds the device needs;
+the worker of the bus runs them. `finish` runs one where nothing else is to be done.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from dataclasses import dataclass, field, replace
 from types import GeneratorType
 from typing import Any
 
-from drivers.base import Actuator, Channel, NoAnswer, Sensor, Stream
+from drivers.base import Actuator, Channel, Moving, NoAnswer, Sensor, Stream
 from gateway.filters import ChannelFilter, Total, finite, rounded
+from gateway.limits import ramp
 from gateway.model import Act, Reading, Value
+
+AT_ONCE = ("lock", "link_loss", "max_on")
+RAMP_PERIOD = 0.1
+"""Seconds between two values of a ramp: finer than the eye sees, coarser than a slow bus needs."""
 
 
 @dataclass(slots=True)
@@ -23,7 +28,7 @@ class Attached:
     """A device on the bus, with what the gateway does to its readings.
 
     interval: seconds between looks; for a Stream, between samples at least. start, stop: an
-    output's states, None to leave it as it is.
+    output's states, None to leave it as it is. ramp: largest change of an output a second, 0: none.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Attached:
     totals: dict[str, Total] = field(default_factory=dict)
     start: Value | None = None
     stop: Value | None = None
+    ramp: float = 0.0
 
     started: bool = False
     claimed: bool = False
@@ -46,6 +52,11 @@ class Attached:
     looks: int = 0
     failures: int = 0
     corrupt: int = 0
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the next act may cut the present one short."""
+        return self.ramp > 0 or isinstance(self.device, Moving)
 
     @property
     def channels(self) -> dict[str, Channel]:
@@ -103,12 +114,31 @@ def look(attached: Attached, now: float) -> Generator[float, None, Any]:
     return (yield from steps_of(device.read()))
 
 
-def act(attached: Attached, value: Value) -> Generator[float, None, Value]:
+def is_late(act: Act, now: float) -> bool:
+    """Whether its time to begin has run out."""
+    return act.until is not None and now > act.until
+
+
+def carry_out(attached: Attached, act: Act) -> Generator[float, None, Value]:
+    """What the gateway does by itself to be safe waits for no ramp."""
+    at_once = act.command is None and act.cause in AT_ONCE
+    return perform(attached, act.value, at_once=at_once)
+
+
+def perform(attached: Attached, value: Value, *, at_once: bool) -> Generator[float, None, Value]:
+    """at_once: whatever the ramp; for what must not wait."""
     device = attached.device
     assert isinstance(device, Actuator)
     if not attached.started:
         yield from start(attached)
-    yield from steps_of(device.set(value))
+    if attached.ramp and not at_once:
+        before = yield from steps_of(device.state())
+        for level in ramp(before, value, attached.ramp, RAMP_PERIOD):
+            yield from steps_of(device.set(level))
+            if level != value:
+                yield RAMP_PERIOD
+    else:
+        yield from steps_of(device.set(value))
     state: Value = yield from steps_of(device.state())
     return state
 

@@ -85,6 +85,7 @@ def assemble(settings: Settings) -> House:
         alarms=Alarms({a.name: AlarmRule(a.repeat, a.latch) for a in settings.alarm}),
         allowed=settings.gateway.allow,
         handlers=housekeeping.handlers(),
+        budgets={budget.name: budget.limit for budget in settings.load_budget},
     )
     link = make_link(settings, outbox, dialect, clock, control, hearts.register("link", STUCK))
     reporter = Reporter(
@@ -100,13 +101,18 @@ def assemble(settings: Settings) -> House:
         gateway=settings.gateway.id,
         version=VERSION,
     )
+
+    def changed(device: str, online: bool, reason: str) -> None:
+        reporter.device(device, online, reason)
+        control.device_changed(device, online)
+
     for bus, devices in by_bus(settings, attached).items():
         worker = Worker(
             bus,
             devices,
             clock=clock,
             append=outbox.append,
-            status=reporter.device,
+            status=changed,
             acted=control.acted,
             save_total=control.keep_total,
             heartbeat=hearts.register(f"bus {bus}", STUCK),

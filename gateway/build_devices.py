@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from drivers.base import Actuator, DriverError, Sensor, Stream
+from drivers.base import Actuator, DriverError, Moving, Sensor, Stream
 from drivers.quantities import unit_of
 from gateway import catalog
 from gateway.appliance import Appliance
@@ -71,6 +71,7 @@ def attach(settings: Settings, store: Store) -> dict[str, Attached]:
         if isinstance(device, Actuator) and values.output is not None:
             one.start = level(values, device, "start", values.output.start)
             one.stop = level(values, device, "stop", values.output.stop)
+            one.ramp = values.output.ramp
         attached[values.name] = one
     return attached
 
@@ -92,13 +93,18 @@ def make_filters(device: DeviceSettings) -> dict[str, ChannelFilter]:
 def level(device: DeviceSettings, output: Actuator, key: str, value: Value | None) -> Value:
     """A configured state in the form that the output takes; off where nothing is said."""
     if value is None:
-        return False
+        return off_of(output)
     try:
         return output.parse(value)
     except ValueError as error:
         raise BuildError(f"device {device.name}: {key}: {value!r} is not possible: {error}") from (
             error
         )
+
+
+def off_of(output: Actuator) -> Value:
+    """What makes the output safe: off, unless the driver says otherwise, as a motor's stop."""
+    return output.off if isinstance(output, Moving) else False
 
 
 def make_appliances(
@@ -114,8 +120,10 @@ def make_appliances(
 
 
 def make_limits(device: DeviceSettings, output: Actuator, values: OutputSettings) -> Limits:
-    loss = values.link_loss
+    loss, back = values.link_loss, values.offline
     return Limits(
+        off=off_of(output),
+        momentary=isinstance(output, Moving),
         command_ttl=values.command_ttl,
         fresh_only=values.fresh_only,
         max_on=values.max_on,
@@ -124,6 +132,9 @@ def make_limits(device: DeviceSettings, output: Actuator, values: OutputSettings
         max_switches_per_hour=values.max_switches_per_hour,
         interlock=values.interlock,
         dead_time=values.dead_time,
+        budget=values.load_budget,
+        load=values.load,
+        offline=None if back is None else level(device, output, "offline", back),
         link_loss=None if loss is None else level(device, output, "link_loss", loss),
         link_loss_after=values.link_loss_after,
     )

@@ -123,6 +123,7 @@ class Commands:
             output=known.output,
             action=appliance.action,
             group=self._outputs.group_of(command.device),
+            burden=self._outputs.burden_of(command.device),
         )
         return replace(command, value=appliance.parse(command.value)), situation
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from gateway.config_check import check_alarms, check_buses, check_devices, check_gateway
 from gateway.config_devices import Configured, read_device
 from gateway.config_lines import positions
+from gateway.config_outputs import check_outputs
 from gateway.config_report import ConfigErrors, Place, Problem, Report
 from gateway.config_upstream import check_upstream
 from gateway.config_values import INVALID, read_fields, refuse_unknown, substitute
@@ -22,6 +23,7 @@ from gateway.settings import (
     AlarmSettings,
     BusSettings,
     GatewaySettings,
+    LoadBudgetSettings,
     OutboxSettings,
     Settings,
     UpstreamSettings,
@@ -32,7 +34,7 @@ __all__ = ["ConfigErrors", "Loaded", "Problem", "load", "parse"]
 T = TypeVar("T")
 
 TABLES = {"gateway": GatewaySettings, "upstream": UpstreamSettings, "outbox": OutboxSettings}
-ARRAYS = ("bus", "device", "alarm")
+ARRAYS = ("bus", "device", "alarm", "load_budget")
 
 _TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -78,6 +80,8 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
     devices = _read_devices(document, root)
     alarms = _read_tables(AlarmSettings, "alarm", document, root)
     check_alarms(alarms)
+    budgets = _read_tables(LoadBudgetSettings, "load_budget", document, root)
+    check_outputs(devices, budgets)
     _check(tables, buses, devices, document, root)
     report.raise_errors()
     settings = Settings(
@@ -85,6 +89,7 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
         bus=tuple(bus for bus, _ in buses),
         device=tuple(device.settings for device in devices),
         alarm=tuple(alarm for alarm, _ in alarms),
+        load_budget=tuple(budget for budget, _ in budgets),
     )
     return Loaded(settings, report.warnings)
 

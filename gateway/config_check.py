@@ -14,7 +14,6 @@ from gateway.settings import (
     BusSettings,
     DeviceSettings,
     GatewaySettings,
-    OutputSettings,
 )
 
 RESERVED = frozenset(
@@ -39,15 +38,15 @@ def check_gateway(gateway: GatewaySettings, place: Place) -> None:
 
 
 def check_alarms(alarms: Sequence[tuple[AlarmSettings, Place]]) -> None:
-    _check_unique((alarm.name, place.at("name")) for alarm, place in alarms)
+    check_unique((alarm.name, place.at("name")) for alarm, place in alarms)
     for alarm, place in alarms:
         _check_name(alarm.name, place.at("name"))
 
 
 def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:
-    _check_unique((bus.name, place.at("name")) for bus, place in buses)
+    check_unique((bus.name, place.at("name")) for bus, place in buses)
     devices = [(bus.device, place.at("device")) for bus, place in buses if bus.device]
-    _check_unique(devices, "is already the device of another bus")
+    check_unique(devices, "is already the device of another bus")
     for bus, place in buses:
         _check_name(bus.name, place.at("name"))
         _check_bus(bus, place)
@@ -81,14 +80,13 @@ def check_devices(
     devices: Sequence[Configured], buses: Mapping[str, BusSettings], named: Container[object]
 ) -> None:
     """buses by their names; named has also the names of those that could not be read."""
-    _check_unique((device.settings.name, device.place.at("name")) for device in devices)
+    check_unique((device.settings.name, device.place.at("name")) for device in devices)
     for device in devices:
         _check_device(device.settings, device)
         _check_bus_of(device, buses, named)
     _check_addresses(devices)
     _check_pins(devices, buses)
     _check_ports(devices)
-    _check_interlocks(devices)
 
 
 def _check_device(settings: DeviceSettings, device: Configured) -> None:
@@ -98,15 +96,6 @@ def _check_device(settings: DeviceSettings, device: Configured) -> None:
         place.at("name").error(f'"{settings.name}" is a topic of the gateway itself')
     if settings.interval == 0 and device.driver is not None and not device.driver.is_stream:
         place.at("interval").error("must be above 0: only a meter that speaks by itself can be 0")
-    if settings.output is not None:
-        _check_output(settings.output, place)
-
-
-def _check_output(output: OutputSettings, place: Place) -> None:
-    if 0 < output.max_on < output.min_on:
-        place.at("max_on").error(f"must not be shorter than min_on, which is {output.min_on:g} s")
-    if output.dead_time and not output.interlock:
-        place.at("dead_time").error("needs the name of a group in interlock")
 
 
 def _check_bus_of(
@@ -181,17 +170,6 @@ def _either_speaks(driver: Driver, other: Driver | None) -> bool:
     return driver.is_stream or (other is not None and other.is_stream)
 
 
-def _check_interlocks(devices: Sequence[Configured]) -> None:
-    groups: dict[str, list[Configured]] = {}
-    for device in devices:
-        if device.settings.output is not None and device.settings.output.interlock:
-            groups.setdefault(device.settings.output.interlock, []).append(device)
-    for name, members in groups.items():
-        if len(members) == 1:
-            hint = nearest(name, set(groups) - {name}) or "a group of one locks nothing"
-            members[0].place.at("interlock").warn(f'group "{name}" has no other output', hint)
-
-
 def _option(device: Configured, key: str) -> object:
     """The value that the device will have; None where there is none, or a wrong one is written."""
     setting = None if device.driver is None else device.driver.options.get(key)
@@ -207,7 +185,7 @@ def _check_name(name: str, place: Place) -> None:
         place.error(f"must be {_NAME_RULE}, since it is a topic level", hint)
 
 
-def _check_unique(
+def check_unique(
     names: Iterable[tuple[str, Place]], message: str = "is the name of another one already"
 ) -> None:
     seen: set[str] = set()

@@ -115,7 +115,7 @@ def _check_filters(
 def _parsed(output: OutputSettings, device: Any, place: Place) -> OutputSettings:
     """The states in the form that the driver's `set` takes."""
     parsed = {}
-    for key in ("start", "stop", "link_loss"):
+    for key in ("start", "stop", "crash", "offline", "link_loss"):
         value = getattr(output, key)
         if value is not None:
             try:

@@ -15,7 +15,7 @@ from gateway.appliance import Appliance
 from gateway.clock import Clock
 from gateway.commands import Around, Commands
 from gateway.desk import LEDGER, AlarmDesk
-from gateway.events import Event, Happened, LinkChanged, Received, Total
+from gateway.events import DeviceChanged, Event, Happened, LinkChanged, Received, Total
 from gateway.model import Acted, Command, Recorded, Result
 from gateway.orders import Done, Handler
 from gateway.outputs import Outputs
@@ -31,7 +31,7 @@ class Control:
 
     record, nonce, answered: as `commands.Around` has them. alarms: decides about alarms.
     allowed, handlers: commands to the gateway itself; lock, unlock and acknowledge are carried out
-    here.
+    here. budgets: W, by the load budget's name.
     """
 
     def __init__(
@@ -47,12 +47,13 @@ class Control:
         allowed: Container[str] = (),
         handlers: Mapping[str, Handler] | None = None,
         answered: Callable[[Result, float | None], None] = lambda result, wait: None,
+        budgets: Mapping[str, float] | None = None,
     ) -> None:
         self._store = store
         self._record = record
         self._heartbeat = heartbeat
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._outputs = Outputs(appliances, store, clock)
+        self._outputs = Outputs(appliances, store, clock, budgets or {})
         self._desk = AlarmDesk(alarms or Alarms(), store, clock, record)
         around = Around(record, nonce, answered, self._ledger_faulty)
         own = {"lock": self._lock, "unlock": self._unlock, "acknowledge": self._acknowledge}
@@ -73,6 +74,9 @@ class Control:
 
     def link_changed(self, up: bool) -> None:
         self._inbox.put(LinkChanged(up))
+
+    def device_changed(self, device: str, online: bool) -> None:
+        self._inbox.put(DeviceChanged(device, online))
 
     def keep_total(self, device: str, channel: str, total: float) -> None:
         """A counter's total, to be on disk soon; the worker must not wait for the card."""
@@ -119,6 +123,9 @@ class Control:
                 self._commands.settle(event)
             case LinkChanged(up):
                 self._outputs.link_changed(up)
+            case DeviceChanged(device, online):
+                if not online and device in self._outputs.known:
+                    self._outputs.lost(device)
             case Happened(name, raised, text):
                 self._desk.happened(name, raised, text)
             case Total():

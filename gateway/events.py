@@ -35,4 +35,12 @@ class Happened:
     text: str
 
 
-Event = Received | Acted | LinkChanged | Total | Happened
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """A device is online again, or offline."""
+
+    device: str
+    online: bool
+
+
+Event = Received | Acted | LinkChanged | DeviceChanged | Total | Happened

@@ -5,7 +5,8 @@ gateway does by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.model import Value
@@ -17,10 +18,13 @@ HOUR = 3600.0
 class Limits:
     """What one output's owner allows; the fields of `[[device]]` for outputs, in seconds.
 
-    interlock names a group of which one output at most is on. link_loss None: keeps its state.
+    interlock names a group of which one output at most is on. load: what it takes of the budget,
+    in W. ramp: largest change a second of a numeric output, 0: at once. momentary: `off` is no
+    state but an act, as the stop of a motor. link_loss, offline None: it keeps its state.
     """
 
     off: Value = False
+    momentary: bool = False
     command_ttl: float = 30.0
     fresh_only: bool = False
     max_on: float = 0.0
@@ -29,8 +33,11 @@ class Limits:
     max_switches_per_hour: int = 0
     interlock: str = ""
     dead_time: float = 0.0
+    budget: str = ""
+    load: float = 0.0
     link_loss: Value | None = None
     link_loss_after: float = 300.0
+    offline: Value | None = None
 
     @property
     def needs_state(self) -> bool:
@@ -70,6 +77,17 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Burden:
+    """A load budget as one output sees it, in W. others: what each other one takes that may be on.
+
+    An output whose state is not known may be on.
+    """
+
+    most: float
+    others: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Forbidden:
     """Why not now, in words, and in how many seconds it would be allowed; None: it depends."""
 
@@ -85,17 +103,26 @@ def is_on(value: Value | None) -> bool:
 
 
 def limit(
-    value: Value, limits: Limits, output: Output, group: Mapping[str, Output], now: float
+    value: Value,
+    limits: Limits,
+    output: Output,
+    group: Mapping[str, Output],
+    now: float,
+    burden: Burden | None = None,
 ) -> Forbidden | None:
     """Which limit forbids this value now, else None.
 
-    group: the other outputs of the interlock, by name.
+    group: the other outputs of the interlock, by name. burden: of its load budget, if it has one.
     """
     turns_on = is_on(value)
     if turns_on and limits.interlock:
         blocked = _interlocked(limits, group, now)
         if blocked is not None:
             return blocked
+    if turns_on and burden is not None and not is_on(output.current):
+        overloaded = _overloaded(limits, burden)
+        if overloaded is not None:
+            return overloaded
     if output.current is None:
         return Forbidden("its state is not known yet") if limits.needs_state else None
     if turns_on == is_on(output.current):
@@ -133,6 +160,44 @@ def _interlocked(limits: Limits, group: Mapping[str, Output], now: float) -> For
     return None
 
 
+def _overloaded(limits: Limits, burden: Burden) -> Forbidden | None:
+    taken = sum(burden.others.values())
+    if taken + limits.load <= burden.most:
+        return None
+    takers = ", ".join(name for name, load in burden.others.items() if load) or "nothing"
+    return Forbidden(
+        f"load budget {limits.budget}: it takes {limits.load:g} W, and of {burden.most:g} W"
+        f" {taken:g} W are taken ({takers})"
+    )
+
+
+def burden_of(
+    name: str, most: float, limits: Mapping[str, Limits], outputs: Mapping[str, Output]
+) -> Burden:
+    """What the budget of this output has to bear from the others."""
+    budget = limits[name].budget
+    others = {
+        other: limits[other].load
+        for other, output in outputs.items()
+        if other != name
+        and limits[other].budget == budget
+        and (output.value is None or output.may_be_on)
+    }
+    return Burden(most, others)
+
+
+def ramp(start: Value | None, end: Value, rate: float, period: float) -> Iterator[Value]:
+    """The values on the way to `end` of an output that may change by `rate` a second: one every
+    `period` seconds, the last is `end` itself. At once where either is no number."""
+    numeric = all(type(value) in (int, float) for value in (start, end))
+    if rate > 0 and numeric:
+        assert isinstance(start, int | float)
+        assert isinstance(end, int | float)
+        steps = math.ceil(abs(end - start) / (rate * period))
+        yield from (start + (end - start) * step / steps for step in range(1, steps))
+    yield end
+
+
 def told(output: Output, value: Value, now: float) -> Output:
     """The output after it was told to take the value, which is now on its way."""
     switched = _recent(output, now)
@@ -147,14 +212,21 @@ def arrived(output: Output, state: Value | None, now: float) -> Output:
     output = replace(output, coming=tuple(coming))
     if state is not None:
         return _with_state(output, state, now, counted=is_on(value))
-    output = replace(output, told=float("-inf"))
+    if not coming:
+        output = replace(output, told=float("-inf"))
     # It may have been carried out in part, so to be safe the time of its change is now.
     return output if is_on(value) == is_on(output.value) else replace(output, changed=now)
 
 
 def dropped(output: Output) -> Output:
     """The output after the first act on its way was given up before it began."""
-    return replace(output, coming=output.coming[1:], told=float("-inf"))
+    coming = output.coming[1:]
+    return replace(output, coming=coming, told=output.told if coming else float("-inf"))
+
+
+def lost(output: Output) -> Output:
+    """The output after its device went offline: nobody knows its state."""
+    return replace(output, value=None)
 
 
 def observed(output: Output, state: Value, now: float) -> Output:

@@ -13,7 +13,7 @@ from typing import Any
 from gateway import appliances, limits
 from gateway.appliance import Appliance, Known, Underway
 from gateway.clock import Clock
-from gateway.limits import Forbidden, Output, is_on
+from gateway.limits import Burden, Forbidden, Output, is_on
 from gateway.model import Act, Acted, Command, Stamp, Value
 from gateway.state import StateFault, Store
 
@@ -26,10 +26,20 @@ LOCK = ("gateway", "locked")
 
 
 class Outputs:
-    """Where the store fails, that is logged: the limits then hold within this run."""
+    """budgets: what the outputs of a load budget may take together, in W, by its name.
 
-    def __init__(self, appliances: Mapping[str, Appliance], store: Store, clock: Clock) -> None:
+    Where the store fails, that is logged: the limits then hold within this run."""
+
+    def __init__(
+        self,
+        appliances: Mapping[str, Appliance],
+        store: Store,
+        clock: Clock,
+        budgets: Mapping[str, float],
+    ) -> None:
         self.appliances = appliances
+        self._limits = {name: appliance.limits for name, appliance in appliances.items()}
+        self._budgets = budgets
         self.known = {name: Known() for name in appliances}
         self.link_lost: float | None = clock.monotonic()
         self.locked: float | None = None
@@ -70,10 +80,25 @@ class Outputs:
             if group and other != name and appliance.limits.interlock == group
         }
 
+    def burden_of(self, name: str) -> Burden | None:
+        """Of its load budget; None without one."""
+        most = self._budgets.get(self._limits[name].budget)
+        return None if most is None else limits.burden_of(name, most, self._limits, self._now())
+
     def limit(self, name: str, value: Value) -> Forbidden | None:
         """What forbids this value now."""
-        own, output = self.appliances[name].limits, self.known[name].output
-        return limits.limit(value, own, output, self.group_of(name), self._clock.monotonic())
+        own, output = self._limits[name], self.known[name].output
+        group, burden = self.group_of(name), self.burden_of(name)
+        return limits.limit(value, own, output, group, self._clock.monotonic(), burden)
+
+    def lost(self, name: str) -> None:
+        """The output's device is offline: its state is not known until it is back."""
+        known = self.known[name]
+        if known.output.value is None:
+            return
+        self._notes[name] = note_of(known.output, self._clock.stamp(), self._clock.monotonic())
+        known.output = limits.lost(known.output)
+        known.was_lost = True
 
     def tell(
         self, name: str, value: Value, cause: str, command: Command | None = None, life: float = 0.0
@@ -91,7 +116,8 @@ class Outputs:
         name, now = acted.act.device, self._clock.monotonic()
         known = self.known[name]
         before = known.output
-        if any(act is acted.act for act in known.acts):
+        told = any(act is acted.act for act in known.acts)
+        if told:
             known.acts = [act for act in known.acts if act is not acted.act]
             known.output = (
                 limits.dropped(before)
@@ -104,6 +130,8 @@ class Outputs:
             known.not_before = now + RETRY
         elif before.value is None:
             known.output = self._as_before(name, known.output, acted.stamp, now)
+            # Where an act of ours brought it back, its value is newer than the loss.
+            known.back, known.was_lost = now if known.was_lost and not told else None, False
         if known.output != before:
             self._remember(name)
         return known.output.value != before.value
@@ -143,12 +171,11 @@ class Outputs:
         return [underway for underway in running if not underway.accepted]
 
     def _due(self) -> list[appliances.Overdue]:
-        return appliances.overdue(
-            {name: known.output for name, known in self.known.items()},
-            {name: appliance.limits for name, appliance in self.appliances.items()},
-            self.link_lost,
-            self.locked,
-        )
+        back = {name: known.back for name, known in self.known.items() if known.back is not None}
+        return appliances.overdue(self._now(), self._limits, self.link_lost, self.locked, back)
+
+    def _now(self) -> dict[str, Output]:
+        return {name: known.output for name, known in self.known.items()}
 
     def _remember(self, name: str) -> None:
         """So that a restart extends no limit."""

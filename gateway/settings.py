@@ -53,6 +53,14 @@ class AlarmSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadBudgetSettings:
+    """`[[load_budget]]`: what several outputs may take together."""
+
+    name: Annotated[str, Option("outputs name it in load_budget")]
+    limit: Annotated[float, Option("of all that are on at a time", "W", low=0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamSettings:
     url: Annotated[
         str | tuple[str, ...],
@@ -152,6 +160,10 @@ class OutputSettings:
 
     start: Annotated[Value | None, Option("state at start; unset: off")] = None
     stop: Annotated[Value | None, Option("state at stop; unset: off")] = None
+    crash: Annotated[Value | None, Option("state after a crash; unset: as stop")] = None
+    offline: Annotated[
+        Value | None, Option("state when it comes back from being offline; unset: as found")
+    ] = None
     link_loss: Annotated[Value | None, Option("state after link_loss_after; unset: stays")] = None
     link_loss_after: Annotated[float, Option("without the broker for so long", "s", low=1)] = 300.0
     command_ttl: Annotated[float, Option("life of a command that does not say", "s", low=1)] = 30.0
@@ -163,6 +175,11 @@ class OutputSettings:
     interlock: Annotated[str, Option("of a group, only one output is on at a time")] = ""
     dead_time: Annotated[
         float, Option("all off for so long between two of a group", "s", low=0)
+    ] = 0.0
+    load_budget: Annotated[str, Option("name of the [[load_budget]] that it takes from")] = ""
+    load: Annotated[float, Option("what it takes while it is on", "W", low=0)] = 0.0
+    ramp: Annotated[
+        float, Option("largest change a second of a numeric output, 0: at once", low=0)
     ] = 0.0
 
 
@@ -195,3 +212,4 @@ class Settings:
     bus: tuple[BusSettings, ...] = ()
     device: tuple[DeviceSettings, ...] = ()
     alarm: tuple[AlarmSettings, ...] = ()
+    load_budget: tuple[LoadBudgetSettings, ...] = ()

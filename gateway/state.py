@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.model import Command, Outcome, Result, Stamp
+from gateway import ledger
+from gateway.ledger import Intent
+from gateway.model import Command, Result, Stamp
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +55,6 @@ create table if not exists anchors (boot_id text primary key, offset real not nu
 
 class StateFault(Exception):
     """The state could not be read or written; the message says why. Nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A command whose act was begun and whose end is not known: the process died in between."""
-
-    command: Command
-    deadline: float | None
-    """Wall seconds after which it must not run any more."""
 
 
 class Store:
@@ -120,6 +112,14 @@ class Store:
         """The intent: from now on this id is known, and its act may have happened."""
         if self.volatile:
             raise StateFault(f"state cannot be kept: {self.volatile}")
+        try:
+            self._insert(command, deadline)
+        except StateFault:
+            if not self._make_room(command.received.wall):
+                raise
+            self._insert(command, deadline)
+
+    def _insert(self, command: Command, deadline: float | None) -> None:
         reply = json.dumps([command.response_topic, command.correlation.hex()])
         when = command.received
         with self._transaction() as db:
@@ -131,6 +131,11 @@ class Store:
                     *(json.dumps(command.value), command.source, reply),
                 ),
             )
+
+    def _make_room(self, wall: float) -> bool:
+        """Whether a ledger that is full had commands that may be forgotten."""
+        with self._transaction() as db:
+            return _prune(db, wall) > 0
 
     def conclude(self, result: Result) -> None:
         """The end of a command that was begun."""
@@ -148,14 +153,14 @@ class Store:
         """What became of a command: its result, its intent while open, or None if never seen."""
         with self._reading() as db:
             row = db.execute(
-                f"{SELECT_LEDGER} where device = ? and id = ?", (device, command_id)
+                f"{ledger.SELECT} where device = ? and id = ?", (device, command_id)
             ).fetchone()
-        return _ledger_row(row, stamp) if row else None
+        return ledger.parse(row, stamp) if row else None
 
     def open_intents(self, stamp: Stamp) -> list[Intent]:
         with self._reading() as db:
-            rows = db.execute(f"{SELECT_LEDGER} where outcome is null order by number").fetchall()
-        return [row for row in (_ledger_row(r, stamp) for r in rows) if isinstance(row, Intent)]
+            rows = db.execute(f"{ledger.SELECT} where outcome is null order by number").fetchall()
+        return [row for row in (ledger.parse(r, stamp) for r in rows) if isinstance(row, Intent)]
 
     def remember(self, kind: str, name: str, note: Any) -> None:
         """Something small that a part keeps over restarts, as JSON: what it knows of an output."""
@@ -216,11 +221,6 @@ class Store:
 EPOCH_ZERO = 29_000_000
 """Minutes from 1970 to early 2025, so that epochs of a state made anew stay small numbers."""
 
-SELECT_LEDGER = (
-    "select device, id, received, boot, boot_id, deadline, value, source, reply, outcome, result"
-    " from ledger"
-)
-
 
 @contextmanager
 def _as_state_fault() -> Iterator[None]:
@@ -256,42 +256,10 @@ def _set_aside(path: Path) -> None:
             part.rename(path.with_name(f"{path.name}.{mark}{suffix}"))
 
 
-def _prune(db: sqlite3.Connection, now: float) -> None:
-    db.execute(
+def _prune(db: sqlite3.Connection, now: float) -> int:
+    """How many commands were forgotten."""
+    return db.execute(
         "delete from ledger where outcome is not null and received < ? and number <="
         " (select max(number) from ledger) - ?",
         (now - KEEP_SECONDS, KEEP_COMMANDS),
-    )
-
-
-LedgerRow = tuple[
-    str, str, float, float, str, float | None, str, str, str, str | None, str | None
-]  # as in SELECT_LEDGER
-
-
-def _ledger_row(row: LedgerRow, stamp: Stamp) -> Result | Intent:
-    device, command_id, wall, boot, boot_id, deadline, value, source, reply, outcome, result = row
-    topic, correlation = json.loads(reply)
-    if outcome is None:
-        then = Stamp(wall, boot, boot_id, synchronised=True)
-        command = Command(
-            id=command_id,
-            device=device,
-            value=json.loads(value),
-            received=then,
-            expires=deadline,
-            source=source,
-            response_topic=topic,
-            correlation=bytes.fromhex(correlation),
-        )
-        return Intent(command, deadline)
-    reason, state = json.loads(result or '["", null]')
-    return Result(
-        id=command_id,
-        device=device,
-        stamp=stamp,
-        outcome=Outcome(outcome),
-        reason=reason,
-        state=state,
-        source=source,
-    )
+    ).rowcount

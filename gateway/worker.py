@@ -135,13 +135,33 @@ class Worker:
             act = self._orders.popleft()
             self.devices[act.device].acts.append(act)
         for attached in self.devices.values():
-            while attached.acts and not attached.busy:
+            while attached.acts:
+                late = uses.is_late(attached.acts[0], self._clock.monotonic())
+                if attached.busy and (late or not self._interrupted(attached)):
+                    break
                 act = attached.acts.popleft()
-                if act.until is not None and self._clock.monotonic() > act.until:
+                if late:
                     error = "expired before the output was free"
                     self._acted(Acted(act, self._clock.stamp(), None, error, expired=True))
-                    continue
-                self._begin(_Job(attached, uses.act(attached, act.value), act))
+                else:
+                    self._begin(_Job(attached, uses.carry_out(attached, act), act))
+
+    def _interrupted(self, attached: Attached) -> bool:
+        """Whether the act that keeps the device busy gave way to the next one."""
+        if not attached.interruptible:
+            return False
+        act = next((job.act for job in self._jobs if job.attached is attached), None)
+        if act is None:
+            return False
+        self._abandon(attached)
+        self._acted(Acted(act, self._clock.stamp(), None, "cut short by the next command"))
+        return True
+
+    def _abandon(self, attached: Attached) -> None:
+        """Ends what is under way on the device; a driver leaves its output safe then."""
+        for job in [job for job in self._jobs if job.attached is attached]:
+            job.steps.close()
+            self._end(job)
 
     def _begin_look(self, attached: Attached) -> None:
         self._schedule.hold(attached.name)
@@ -206,7 +226,7 @@ class Worker:
         # One bad transfer is no outage; a stream's silence was tolerated for long enough already.
         lasting = in_a_row > 1 or isinstance(attached.device, Stream)
         if attached.online is None or (attached.online and lasting):
-            attached.online = False
+            attached.online, attached.state = False, None
             log.warning("%s is offline: %s; next try in %.0f s", attached.name, error, wait)
             self._status(attached.name, False, str(error))
 
@@ -265,6 +285,7 @@ class Worker:
         """Outputs to their stop states, devices closed, totals saved."""
         for attached in self.devices.values():
             try:
+                self._abandon(attached)
                 if isinstance(attached.device, Actuator) and attached.stop is not None:
                     self._put_to_stop(attached, attached.stop)
                 attached.device.close()
@@ -274,5 +295,5 @@ class Worker:
 
     def _put_to_stop(self, attached: Attached, value: Value) -> None:
         """The stop state, now: nobody else waits for the bus any more."""
-        state = uses.finish(uses.act(attached, value))
+        state = uses.finish(uses.perform(attached, value, at_once=True))
         self._acted(Acted(Act(attached.name, value, "stop"), self._clock.stamp(), state))

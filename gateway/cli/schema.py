@@ -24,6 +24,7 @@ from gateway.settings import (
     BusSettings,
     DeviceSettings,
     FilterSettings,
+    LoadBudgetSettings,
     OutputSettings,
 )
 
@@ -31,6 +32,9 @@ HELP = "Print the configuration's JSON Schema, for editors that complete and che
 EXAMPLES = """\
 tidegate schema > gateway.schema.json        # then, first line of gateway.toml:
                                              # #:schema ./gateway.schema.json"""
+
+OTHERS: dict[str, type] = {"alarm": AlarmSettings, "load_budget": LoadBudgetSettings}
+"""Arrays of named tables that no driver adds anything to."""
 
 Schema = dict[str, Any]
 
@@ -69,7 +73,7 @@ def schema(drivers: Iterable[Driver]) -> Schema:
             **tables,
             "bus": {"type": "array", "items": bus},
             "device": {"type": "array", "items": device},
-            "alarm": {"type": "array", "items": _named(_table(fields_of(AlarmSettings)))},
+            **{name: _array(cls) for name, cls in OTHERS.items()},
         },
         "definitions": {
             "filter": _table(fields_of(FilterSettings)),
@@ -91,6 +95,10 @@ def _device(driver: Driver) -> Schema:
     if driver.has_bus:
         found["required"].append("bus")
     return found
+
+
+def _array(cls: type) -> Schema:
+    return {"type": "array", "items": _named(_table(fields_of(cls)))}
 
 
 def _named(table: Schema) -> Schema:

@@ -202,6 +202,43 @@ def test_limits_of_outputs_go_together() -> None:
     ]
 
 
+def test_an_output_of_a_group_cannot_start_on() -> None:
+    text = device("a", "valve", "gpio", "pin = 4", 'interlock = "w"', 'start = "open"')
+    (message,) = messages(BUSES + text)
+    assert message == "device[a].start: an output of an interlock group cannot start on"
+
+
+BUDGET = '[[load_budget]]\nname = "feed"\nlimit = 3600\n'
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (('load_budget = "fed"', "load = 1"), 'load_budget: there is no [[load_budget]] "fed"'),
+        (('load_budget = "feed"',), "load: is missing: what it takes of the budget, in W"),
+        (("load = 5",), "load: needs the name of a [[load_budget]] in load_budget"),
+        (
+            ('load_budget = "feed"', "load = 3601"),
+            "load: is more than the whole budget, 3600 W",
+        ),
+    ],
+)
+def test_a_load_budget_is_named_and_suffices(rows: tuple[str, ...], message: str) -> None:
+    text = device("a", "valve", "gpio", "pin = 4", *rows)
+    assert messages(BUSES + BUDGET + text) == [f"device[a].{message}"]
+
+
+def test_what_starts_on_keeps_to_the_budget() -> None:
+    rows = ('load_budget = "feed"', "load = 2000", 'start = "open"')
+    one = device("a", "valve", "gpio", "pin = 4", *rows)
+    two = device("b", "valve", "gpio", "pin = 5", *rows)
+    assert messages(BUSES + BUDGET + one) == []
+    (message,) = messages(BUSES + BUDGET + one + two)
+    assert message == 'device[b].start: the outputs that start on take more than "feed" allows'
+    budgets = loaded(BUSES + BUDGET + one).settings.load_budget
+    assert [(budget.name, budget.limit) for budget in budgets] == [("feed", 3600.0)]
+
+
 def test_an_interlock_of_one_is_doubtful() -> None:
     one = device("a", "valve", "gpio", "pin = 4", 'interlock = "heat"')
     (warning,) = loaded(BUSES + one).warnings

@@ -568,3 +568,54 @@ def test_a_full_ledger_is_an_alarm_until_it_takes_commands_again(
     bench.send(bench.command())
     assert [state for _, state, _ in bench.alarms] == ["raised", "cleared"]
     assert bench.results[-1].outcome is Outcome.DONE
+
+
+def test_an_output_that_was_offline_is_brought_to_its_state_when_it_is_back(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", offline=False)
+    bench.find(False)
+    bench.send(bench.command())
+    bench.control.device_changed("pump", False)
+    bench.settle()
+    bench.clock.advance(60)
+    bench.settle()
+    assert [a.cause for a in bench.acts] == ["a1"]
+    bench.find(True, "observed")
+    assert [(a.value, a.cause) for a in bench.acts[1:]] == [(False, "offline")]
+    bench.send(bench.command("a2"))
+    bench.clock.advance(60)
+    bench.settle()
+    assert [a.cause for a in bench.acts[1:]] == ["offline", "a2"]
+    bench.store.close()
+
+
+def test_an_output_that_was_offline_keeps_what_it_is_told_now(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", offline=False)
+    bench.find(False)
+    bench.control.device_changed("pump", False)
+    bench.settle()
+    bench.send(bench.command())
+    assert [(a.value, a.cause) for a in bench.acts] == [(True, "a1")]
+    bench.store.close()
+
+
+def test_being_offline_extends_no_limit(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "state.db", max_on=600.0)
+    bench.find(False)
+    bench.send(bench.command())
+    bench.clock.advance(400)
+    bench.control.device_changed("pump", False)
+    bench.settle()
+    bench.clock.advance(199)
+    bench.find(True, "observed")
+    assert [a.cause for a in bench.acts] == ["a1"]
+    bench.clock.advance(1)
+    bench.control.link_changed(True)
+    bench.settle()
+    assert [a.cause for a in bench.acts] == ["a1", "max_on"]
+    bench.store.close()
+
+
+def test_a_device_that_is_no_output_may_go_offline(bench: Bench) -> None:
+    bench.control.device_changed("thermometer", False)
+    bench.settle()
+    assert bench.records == []

@@ -7,14 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.limits import (
+    Burden,
     Forbidden,
     Limits,
     Output,
     arrived,
+    burden_of,
     dropped,
     is_on,
     limit,
+    lost,
     observed,
+    ramp,
     told,
 )
 from gateway.model import Value
@@ -223,3 +227,72 @@ def test_no_sequence_breaks_a_limit_however_late_the_acts_arrive(
 
 def test_limits_say_whether_they_need_the_state() -> None:
     assert not replace(Limits(), max_on=5.0).needs_state
+
+
+def test_a_load_budget_holds_over_all_its_outputs() -> None:
+    limits = {
+        "oven": Limits(budget="kitchen", load=2500),
+        "kettle": Limits(budget="kitchen", load=2000),
+        "lamp": Limits(),
+    }
+    outputs = {"oven": Output(True), "kettle": Output(False), "lamp": Output(True)}
+    burden = burden_of("kettle", 3600, limits, outputs)
+    assert burden == Burden(3600, {"oven": 2500})
+    assert limit(True, limits["kettle"], outputs["kettle"], {}, NOW, burden) == Forbidden(
+        "load budget kitchen: it takes 2000 W, and of 3600 W 2500 W are taken (oven)"
+    )
+    assert limit(False, limits["kettle"], outputs["kettle"], {}, NOW, burden) is None
+    assert limit(True, limits["kettle"], Output(True), {}, NOW, burden) is None
+    enough = replace(burden, most=4500)
+    assert limit(True, limits["kettle"], outputs["kettle"], {}, NOW, enough) is None
+
+
+@pytest.mark.parametrize(
+    ("oven", "taken"),
+    [
+        (Output(False), {}),
+        (Output(None), {"oven": 2500}),
+        (told(Output(False), True, NOW), {"oven": 2500}),
+        (told(Output(True), False, NOW), {"oven": 2500}),
+    ],
+)
+def test_what_may_be_on_takes_its_load(oven: Output, taken: dict[str, float]) -> None:
+    limits = {"oven": Limits(budget="k", load=2500), "kettle": Limits(budget="k", load=2000)}
+    outputs = {"oven": oven, "kettle": Output(False)}
+    assert burden_of("kettle", 3600, limits, outputs).others == taken
+
+
+def test_an_output_that_is_lost_counts_as_on_and_keeps_its_times() -> None:
+    output = Output(False, 4000.0, (), (3999.0,), 4000.0)
+    assert lost(output) == replace(output, value=None)
+    group = {"other": lost(output)}
+    blocked = limit(True, Limits(interlock="w"), Output(False), group, NOW)
+    assert blocked == Forbidden("interlock w: the state of other is not known")
+
+
+def test_a_failure_before_another_act_does_not_forget_when_it_was_told() -> None:
+    twice = told(told(Output(True, 0.0), True, NOW), False, NOW + 1)
+    assert arrived(twice, None, NOW + 2).told == NOW + 1
+    assert dropped(twice).told == NOW + 1
+    assert arrived(told(Output(True), False, NOW), None, NOW).told == float("-inf")
+
+
+@given(
+    st.floats(-1000, 1000),
+    st.floats(-1000, 1000) | st.integers(-1000, 1000),
+    st.floats(0.5, 100),
+)
+def test_a_ramp_never_steps_further_than_its_rate(start: float, end: float, rate: float) -> None:
+    way = list(ramp(start, end, rate, 0.1))
+    assert way[-1] == end
+    levels = [float(value) for value in way]
+    steps = [abs(b - a) for a, b in zip([start, *levels], levels, strict=False)]
+    assert max(steps) <= rate * 0.1 * 1.000001
+    assert len(way) <= abs(end - start) / (rate * 0.1) + 2
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "rate"), [(None, 5.0, 1.0), (False, True, 1.0), ("x", 3, 1.0), (0.0, 9.0, 0.0)]
+)
+def test_what_has_no_way_is_reached_at_once(start: Value | None, end: Value, rate: float) -> None:
+    assert list(ramp(start, end, rate, 0.1)) == [end]

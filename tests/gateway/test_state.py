@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.appliances import answer
+from gateway.ledger import Intent
 from gateway.model import Command, Outcome, Result, Stamp
-from gateway.state import KEEP_COMMANDS, PRUNE_EVERY, Intent, StateFault, Store
+from gateway.state import KEEP_COMMANDS, PRUNE_EVERY, StateFault, Store
 
 THEN = Stamp(1_800_000_000.0, 50.0, "b0071d00", True)
 COMMAND = Command("a1", "pump", True, THEN, response_topic="reply/here", correlation=b"\x01\xff")
@@ -135,6 +136,30 @@ def test_a_full_database_says_so_and_still_reads(
     with pytest.raises(StateFault, match="full"):
         fill()
     assert store.known("pump", f"{0:064}", THEN) is not None
+    store.close()
+
+
+def test_a_full_ledger_forgets_what_it_may(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise one full day would refuse commands for ever."""
+    monkeypatch.setattr("gateway.state.PAGES", 16)
+    monkeypatch.setattr("gateway.state.KEEP_COMMANDS", 5)
+    store = Store(path)
+
+    def fill(received: Stamp, prefix: str) -> int:
+        for number in range(1000):
+            command = replace(COMMAND, id=f"{prefix}{number:062}", received=received)
+            try:
+                store.begin(command, None)
+                store.conclude(answer(command, Outcome.DONE, received))
+            except StateFault:
+                return number
+        raise AssertionError("it never was full")
+
+    assert fill(THEN, "a") > 5
+    tomorrow = Stamp(THEN.wall + 90_000, 90_050.0, "b0071d00", True)
+    assert fill(tomorrow, "b") > 5
+    assert store.known("pump", f"a{0:062}", tomorrow) is None
+    assert store.known("pump", f"b{0:062}", tomorrow) is not None
     store.close()
 
 

@@ -92,6 +92,34 @@ class Pump:
         self.closed = True
 
 
+class Motor(Pump):
+    """Moves for 10 s; what it is told meanwhile comes first."""
+
+    off: Value = "stop"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = False
+
+    def set(self, value: Value) -> Generator[float, None, None]:  # type: ignore[override]
+        self.running = True
+        try:
+            if value != "stop":
+                yield 10.0
+            self.level = value
+        finally:
+            self.running = False
+
+
+class Dimmer(Pump):
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = 0.0
+
+    def parse(self, value: Value) -> Value:
+        return float(value)
+
+
 class Meter:
     """A stream on a real pipe: a line of digits is a telegram, any other line is corrupt."""
 
@@ -287,6 +315,75 @@ def test_acts_on_one_output_keep_their_order() -> None:
     bench.turn()
     assert pump.levels == [False, True, False, True]
     assert [a.act.cause for a in bench.acted if a.act.cause.isdigit()] == ["0", "1", "2"]
+
+
+def test_a_motor_gives_way_to_the_next_act() -> None:
+    motor = Motor()
+    bench = Bench(Attached("blind", motor, 10.0))
+    bench.turn()
+    bench.worker.order(Act("blind", 100, "a1"))
+    bench.turn()
+    assert motor.running
+    bench.worker.order(Act("blind", "stop", "a2"))
+    bench.turn(1.0)
+    assert not motor.running
+    told = [(a.act.cause, a.state, a.error) for a in bench.acted[1:]]
+    assert told == [("a1", None, "cut short by the next command"), ("a2", "stop", "")]
+
+
+def test_an_act_that_comes_too_late_cuts_nothing_short() -> None:
+    motor = Motor()
+    bench = Bench(Attached("blind", motor, 100.0))
+    bench.turn()
+    bench.worker.order(Act("blind", 100, "a1"))
+    bench.turn()
+    bench.worker.order(Act("blind", "stop", "a2", until=bench.clock.monotonic() - 1))
+    bench.turn(1.0)
+    assert motor.running
+    bench.turn(9.0)
+    assert [(a.act.cause, a.state, a.expired) for a in bench.acted[1:]] == [
+        ("a1", 100, False),
+        ("a2", None, True),
+    ]
+
+
+def test_closing_ends_a_movement_before_it_stops() -> None:
+    motor = Motor()
+    bench = Bench(Attached("blind", motor, 10.0, stop="stop"))
+    bench.turn()
+    bench.worker.order(Act("blind", 100, "a1"))
+    bench.turn()
+    bench.worker.close()
+    assert not motor.running
+    assert motor.level == "stop"
+
+
+def test_a_ramp_goes_in_steps_and_the_lock_does_not_wait_for_it() -> None:
+    dimmer = Dimmer()
+    bench = Bench(Attached("lamp", dimmer, 100.0, start=0.0, ramp=50.0))
+    bench.turn()
+    bench.worker.order(Act("lamp", 100.0, "a1"))
+    bench.turn()
+    for _ in range(5):
+        bench.turn(0.1)
+    assert dimmer.levels == [0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0]
+    bench.worker.order(Act("lamp", 0.0, "lock"))
+    bench.turn()
+    assert dimmer.levels[-1] == 0.0
+    assert [(a.act.cause, a.state) for a in bench.acted[1:]] == [("a1", None), ("lock", 0.0)]
+
+
+def test_an_output_that_comes_back_is_told_again() -> None:
+    pump = Pump()
+    bench = Bench(Attached("pump", pump, 10.0, start=False))
+    bench.turn()
+    pump.error = NoAnswer("gone")
+    for _ in range(5):
+        bench.turn(10.0)
+    pump.error = None
+    bench.turn(60.0)
+    assert [online for _, online, _ in bench.told] == [True, False, True]
+    assert [(a.act.cause, a.state) for a in bench.acted] == [("start", False), ("observed", False)]
 
 
 def test_closing_puts_outputs_to_their_stop_state() -> None:
