@@ -5,6 +5,7 @@ It wires and holds no behaviour. Settings end here: a part gets the values it ne
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from gateway.build_devices import (
 )
 from gateway.build_local import make_local
 from gateway.clock import Clock, SystemClock, corrected
-from gateway.codecs import json_
 from gateway.codecs.base import About, Dialect, LinkState, Settlement
 from gateway.control import Control
 from gateway.journal import Journal
@@ -176,13 +176,24 @@ def make_outbox(settings: Settings, store: Store, clock: Clock) -> Outbox:
     return outbox
 
 
+DIALECTS = {
+    "json": "gateway.codecs.json_",
+    "plain": "gateway.codecs.plain",
+    "msgpack": "gateway.codecs.msgpack_",
+    "cbor": "gateway.codecs.cbor_",
+}
+"""Only the one that is configured is loaded."""
+
+
 def make_dialect(settings: Settings, anchors: Mapping[str, float]) -> Dialect:
-    return json_.dialect(
+    module = importlib.import_module(DIALECTS[settings.upstream.dialect])
+    dialect: Dialect = module.dialect(
         root=settings.upstream.root,
         gateway=settings.gateway.id,
         qos={device.name: device.qos for device in settings.device},
         restamp=lambda stamp: corrected(stamp, anchors),
     )
+    return dialect
 
 
 def make_link(

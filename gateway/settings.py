@@ -69,6 +69,10 @@ class UpstreamSettings:
         ),
     ]
     root: Annotated[str, Option("first level of every topic")] = "tidegate"
+    dialect: Annotated[
+        Literal["json", "plain", "msgpack", "cbor"],
+        Option("payloads; plain: a topic a channel, with a bare value"),
+    ] = "json"
     protocol: Annotated[
         Literal["auto", "5", "3.1.1"], Option("MQTT version; auto falls back to 3.1.1")
     ] = "auto"

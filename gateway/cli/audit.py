@@ -12,9 +12,10 @@ from typing import Any
 
 from gateway.cli import login
 from gateway.cli.account import GRACE, Account
+from gateway.cli.assembly import Assembler
 from gateway.cli.consumer import Arrived, Connected, Consumer, Unreachable
 from gateway.cli.layout import Line, clean, cut, fit, number
-from gateway.cli.messages import Unreadable, read
+from gateway.cli.messages import Fact, Part, Unreadable
 from gateway.cli.screen import Screen
 from gateway.cli.statement import Report
 
@@ -31,6 +32,9 @@ heard, or --until-settled ran out of time."""
 REDRAW = 0.5
 QUIET_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""
+NO_NUMBERS = (
+    "{} sends bare values without numbers (dialect plain needs MQTT 5 at both ends): not judged"
+)
 SPANS = 20
 """So many spans of missing numbers are listed."""
 
@@ -67,8 +71,11 @@ def run(args: argparse.Namespace) -> int:
     finally:
         consumer.close()
     reports = audit.account.reports(time.monotonic(), final=True)
+    reports = [report for report in reports if report.gateway not in audit.without_numbers]
     _print_account(reports, args.json)
-    return verdict(reports, args.until_settled)
+    for gateway in sorted(audit.without_numbers):
+        print(f"tidegate audit: {NO_NUMBERS.format(clean(gateway))}", file=sys.stderr)
+    return 1 if audit.without_numbers else verdict(reports, args.until_settled)
 
 
 def verdict(reports: Sequence[Report], until_settled: bool) -> int:
@@ -86,10 +93,12 @@ class Audit:
     def __init__(self, consumer: Consumer, root: str, until_settled: bool) -> None:
         self.account = Account()
         self._consumer = consumer
-        self._root = root
+        self._assembler = Assembler(root)
         self._until_settled = until_settled
         self._trouble = ""
         self._connects = 0
+        self.without_numbers: set[str] = set()
+        """Gateways whose values come without numbers: nobody can judge them."""
 
     def listen(self, seconds: float | None, screen: Callable[[], Screen | None]) -> None:
         """Until the time is over; if entries are on their way then, a little longer."""
@@ -118,14 +127,20 @@ class Audit:
     def _take(self, seconds: float) -> None:
         for event in self._consumer.events(seconds):
             if isinstance(event, Arrived):
-                for fact in read(self._root, event.topic, event.payload, event.retained):
-                    self.account.observe(fact, event.at)
-                    if isinstance(fact, Unreadable):
-                        self._trouble = f"{fact.topic}: {fact.reason}"
+                for fact in self._assembler.read(event):
+                    self._observe(fact, event.at)
             elif isinstance(event, Connected):
                 self._connected(event)
             else:
                 self._trouble = event.reason
+
+    def _observe(self, fact: Fact, at: float) -> None:
+        self.account.observe(fact, at)
+        if isinstance(fact, Unreadable):
+            self._trouble = f"{fact.topic}: {fact.reason}"
+        elif isinstance(fact, Part):
+            self.without_numbers.add(fact.gateway)
+            self._trouble = NO_NUMBERS.format(fact.gateway)
 
     def _connected(self, event: Connected) -> None:
         self._connects += 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.cli.messages import Fact, Notice, Numbered, Status, moment
+from gateway.cli.messages import Fact, Notice, Numbered, Part, Status, moment
 
 HEAD = frozenset({"epoch", "seq", "time", "clock", "device"})
 """Fields of a sample that are no channel."""
@@ -74,7 +74,11 @@ class Board:
         """now: seconds by the monotonic clock."""
         gateway = self.gateways.setdefault(fact.gateway, Gateway())
         if isinstance(fact, Numbered):
-            _entry(gateway, fact, now)
+            if fact.kind == "result":
+                gateway.last_result = {**fact.fields, "device": fact.device}
+            _values(gateway, fact, (fact.epoch, fact.seq), now)
+        elif isinstance(fact, Part):
+            _values(gateway, fact, None, now)
         elif isinstance(fact, Status):
             _status(gateway, fact, now)
         elif isinstance(fact, Notice):
@@ -116,9 +120,10 @@ def _describe(device: Device, about: Mapping[str, Any]) -> None:
         device.output = next(iter(channels))
 
 
-def _entry(gateway: Gateway, entry: Numbered, now: float) -> None:
-    if entry.kind == "result":
-        gateway.last_result = {**entry.fields, "device": entry.device}
+def _values(
+    gateway: Gateway, entry: Numbered | Part, key: tuple[int, int] | None, now: float
+) -> None:
+    """key: None for what has no number, and so counts as newer than all."""
     if entry.kind not in ("data", "state"):
         return
     device = gateway.devices.setdefault(entry.device, Device())
@@ -128,8 +133,8 @@ def _entry(gateway: Gateway, entry: Numbered, now: float) -> None:
     wall = None if "clock" in entry.fields else moment(entry.fields)
     for name, value in values.items():
         cell = device.cells.setdefault(name, Cell())
-        if (entry.epoch, entry.seq) < cell.key:
+        if key is not None and key < cell.key:
             continue
         cell.value, cell.quality = value, str(entry.fields.get(name + QUALITY, ""))
-        cell.key, cell.wall = (entry.epoch, entry.seq), wall
+        cell.key, cell.wall = key or cell.key, wall
         cell.arrived = now

@@ -9,7 +9,7 @@ import queue
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -51,6 +51,7 @@ class Arrived:
     retained: bool
     at: float
     correlation: bytes = b""
+    user: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +198,14 @@ class Consumer:
 
     def _on_message(self, client: paho.Client, user: Any, message: paho.MQTTMessage) -> None:
         properties = message.properties
-        correlation = getattr(properties, "CorrelationData", b"") if properties else b""
         self._events.put(
             Arrived(
-                message.topic, bytes(message.payload), message.retain, time.monotonic(), correlation
+                message.topic,
+                bytes(message.payload),
+                message.retain,
+                time.monotonic(),
+                getattr(properties, "CorrelationData", b""),
+                dict(getattr(properties, "UserProperty", ())),
             )
         )
 

@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from gateway.cli import login
 from gateway.cli.consumer import Arrived, Consumer, Gone, Unreachable
 from gateway.cli.layout import clean, value_text
+from gateway.codecs.sniff import loads
 
 HELP = "Send a command to an appliance over MQTT and wait for its result."
 EXAMPLES = """\
@@ -143,8 +144,8 @@ def _before(consumer: Consumer, base: str) -> Before:
 
 def _fields(payload: bytes) -> Mapping[str, Any]:
     try:
-        content = json.loads(payload)
-    except ValueError:
+        content = loads(payload)
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.cli import layout, login
+from gateway.cli.assembly import Assembler
 from gateway.cli.board import HEAD, Board
 from gateway.cli.consumer import Arrived, Connected, Consumer, Gone, Unreachable
-from gateway.cli.messages import Fact, Notice, Numbered, Status, read
+from gateway.cli.messages import Fact, Notice, Numbered, Part, Status
 from gateway.cli.screen import Screen
 
 HELP = "Show what gateways on a broker send, as a live table or as lines for a script."
@@ -64,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(consumer: Consumer, root: str, end: float) -> int:
-    board = Board()
+    board, assembler = Board(), Assembler(root)
     while time.monotonic() < end:
         for event in consumer.events(min(1.0, end - time.monotonic())):
             if isinstance(event, Gone):
                 print(f"tidegate watch: {event.reason}", file=sys.stderr)
             if not isinstance(event, Arrived):
                 continue
-            for fact in read(root, event.topic, event.payload, event.retained):
+            for fact in assembler.read(event):
                 board.observe(fact, event.at)
                 print(json.dumps(as_object(fact, board), ensure_ascii=False), flush=True)
     return 0
@@ -79,10 +80,11 @@ def _lines(consumer: Consumer, root: str, end: float) -> int:
 
 def as_object(fact: Fact, board: Board) -> dict[str, Any]:
     """A fact for scripts; a sample's channels stand in `values`, their units in `units`."""
-    if isinstance(fact, Numbered):
+    if isinstance(fact, Numbered | Part):
         head: dict[str, Any]
         head = {"gateway": fact.gateway, "device": fact.device, "kind": fact.kind}
-        head |= {"lane": fact.lane, "retained": fact.retained}
+        lane = fact.lane if isinstance(fact, Numbered) else "live"
+        head |= {"lane": lane, "retained": fact.retained}
         if fact.kind != "data":
             return head | dict(fact.fields)
         known = {name: fact.fields[name] for name in HEAD - {"device"} if name in fact.fields}
@@ -98,16 +100,16 @@ def as_object(fact: Fact, board: Board) -> dict[str, Any]:
     return unreadable | {"topic": fact.topic, "reason": fact.reason}
 
 
-def _take(board: Board, root: str, arrived: Iterable[Arrived]) -> None:
+def _take(board: Board, assembler: Assembler, arrived: Iterable[Arrived]) -> None:
     for event in arrived:
-        for fact in read(root, event.topic, event.payload, event.retained):
+        for fact in assembler.read(event):
             board.observe(fact, event.at)
 
 
 def _plain(consumer: Consumer, root: str, end: float) -> int:
     board = Board()
     events = consumer.events(end - time.monotonic())
-    _take(board, root, (event for event in events if isinstance(event, Arrived)))
+    _take(board, Assembler(root), (event for event in events if isinstance(event, Arrived)))
     if not board.gateways:
         print("tidegate watch: no gateway has sent anything", file=sys.stderr)
         return 1
@@ -117,12 +119,12 @@ def _plain(consumer: Consumer, root: str, end: float) -> int:
 
 
 def _live(consumer: Consumer, root: str, end: float) -> int:
-    board, trouble = Board(), ""
+    board, assembler, trouble = Board(), Assembler(root), ""
     with Screen() as screen:
         while time.monotonic() < end and screen.key() != "q":
             for event in consumer.events(REDRAW):
                 if isinstance(event, Arrived):
-                    _take(board, root, [event])
+                    _take(board, assembler, [event])
                 else:
                     trouble = "" if isinstance(event, Connected) else event.reason
             bottom = [layout.Line(layout.clean(trouble), "bad")] if trouble else []

@@ -39,8 +39,9 @@ class StructuredDialect:
         gateway: str,
         qos: Mapping[str, int],
         restamp: Callable[[Stamp], Stamp],
+        name: str = "",
     ) -> None:
-        self.name = form.name
+        self.name = name or form.name
         self._form = form
         self._topics = Topics(root, gateway)
         self._qos = qos
@@ -50,13 +51,24 @@ class StructuredDialect:
     def live(self, entry: Entry) -> list[Publication]:
         entry = self._corrected(entry)
         body = entry.recorded
-        payload = self._form.dumps(values.recorded(entry))
         if isinstance(body, Sample):
-            return [Publication(self._data(body.device), payload, self._qos.get(body.device, 1))]
+            return self._sample(entry, body)
+        if isinstance(body, State):
+            return [self._state(body.device, values.recorded(entry))]
+        payload = self._form.dumps(values.recorded(entry))
         if isinstance(body, Result):
             return self._answers(entry, body, payload)
         topic, retain = self._topic_of(body)
         return [Publication(topic, payload, retain=retain)]
+
+    def _sample(self, entry: Entry, body: Sample) -> list[Publication]:
+        payload = self._form.dumps(values.recorded(entry))
+        return [Publication(self._data(body.device), payload, self._qos.get(body.device, 1))]
+
+    def _state(self, device: str, fields: values.Fields) -> Publication:
+        """fields: value, cause, and the head of an entry."""
+        topic = self._topics.device(device, "state")
+        return Publication(topic, self._form.dumps(fields), retain=True)
 
     def _corrected(self, entry: Entry) -> Entry:
         stamp = self._restamp(entry.recorded.stamp)
@@ -71,8 +83,6 @@ class StructuredDialect:
         return topic
 
     def _topic_of(self, body: Recorded) -> tuple[str, bool]:
-        if isinstance(body, State):
-            return self._topics.device(body.device, "state"), True
         if isinstance(body, Alarm):
             return self._topics.alarm(body.name), True
         assert isinstance(body, Gap)
@@ -82,13 +92,8 @@ class StructuredDialect:
         """The state first, so that whoever waits for the result finds the state there."""
         messages = []
         if answer.state is not None and answer.device:
-            fields = values.recorded(entry)
-            state: values.Fields = {
-                k: fields[k] for k in ("epoch", "seq", "time", "clock") if k in fields
-            }
-            state |= {"value": answer.state, "cause": answer.id}
-            topic = self._topics.device(answer.device, "state")
-            messages.append(Publication(topic, self._form.dumps(state), retain=True))
+            state = values.head(entry) | {"value": answer.state, "cause": answer.id}
+            messages.append(self._state(answer.device, state))
         messages.append(Publication(self._topics.result(answer.device), payload))
         if answer.response_topic:
             messages.append(

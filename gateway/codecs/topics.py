@@ -3,14 +3,18 @@
 ROOT/GATEWAY/status session about health history gap command result
 ROOT/GATEWAY/alarm/NAME
 ROOT/GATEWAY/DEVICE/data status set state result
+ROOT/GATEWAY/DEVICE/data/CHANNEL    in the dialect plain
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 RESERVED = ("alarm",)
 """Device names that would collide with a topic of the gateway's own."""
+
+_NO_LEVEL = re.compile(r"[/+#\x00-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,10 @@ class Topics:
     def device(self, device: str, leaf: str) -> str:
         """`data`, `status`, `set`, `state`, `result` of a device."""
         return f"{self.root}/{self.gateway}/{device}/{leaf}"
+
+    def channel(self, device: str, channel: str) -> str:
+        """A topic a channel. A name that is no level of a topic is made one."""
+        return f"{self.root}/{self.gateway}/{device}/data/{_NO_LEVEL.sub('_', channel)}"
 
     def alarm(self, name: str) -> str:
         return f"{self.root}/{self.gateway}/alarm/{name}"

@@ -14,13 +14,11 @@ from gateway.model import (
     Alarm,
     Entry,
     Gap,
-    Key,
     OutboxStats,
     Quality,
     Recorded,
     Result,
     Sample,
-    Stamp,
     State,
 )
 
@@ -45,7 +43,7 @@ def utc(wall: float) -> str:
 
 def recorded(entry: Entry) -> Fields:
     """An entry's own topic's payload. Every entry carries its key."""
-    fields = _head(entry.key, entry.recorded.stamp)
+    fields = head(entry)
     body = entry.recorded
     if isinstance(body, Sample):
         _sample(fields, body)
@@ -56,7 +54,9 @@ def recorded(entry: Entry) -> Fields:
     return fields
 
 
-def _head(key: Key, stamp: Stamp) -> Fields:
+def head(entry: Entry) -> Fields:
+    """Its number and its time."""
+    key, stamp = entry.key, entry.recorded.stamp
     fields: Fields = {"epoch": key.epoch, "seq": key.seq, "time": utc(stamp.wall)}
     if not stamp.synchronised:
         fields["clock"] = "unsynchronised"
