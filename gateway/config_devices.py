@@ -12,13 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from drivers.base import Actuator, BusMissing, OptionError, Sensor, Stream
+from drivers.base import Actuator, BusMissing, Moving, OptionError, Sensor, Stream
 from gateway import catalog
 from gateway.catalog import Driver, DriverUnknown, DriverUnusable
 from gateway.config_report import Place, nearest
 from gateway.config_schema import fields_of
 from gateway.config_values import is_complete, read_settings, refuse_unknown
 from gateway.settings import DeviceSettings, FilterSettings, OutputSettings
+
+NOT_OF_MOTORS = (
+    *("max_on", "min_on", "min_off", "max_switches_per_hour"),
+    *("interlock", "load_budget", "ramp"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +99,19 @@ def _tried(settings: DeviceSettings, driver: Driver, place: Place) -> DeviceSett
     if settings.output is None:
         return settings
     output = _parsed(settings.output, device, place)
+    if isinstance(device, Moving):
+        _check_moving(output, device, place)
     return dataclasses.replace(settings, output=output)
+
+
+def _check_moving(output: OutputSettings, device: Moving, place: Place) -> None:
+    """A motor is neither on nor off, and nobody waits for its run at a start or a stop."""
+    for key in ("start", "stop", "crash"):
+        if getattr(output, key) not in (None, device.off):
+            place.at(key).error(f'a motor can only "{device.off}" then', "leave it out")
+    for key in NOT_OF_MOTORS:
+        if getattr(output, key):
+            place.at(key).error("does not apply to a motor, which is neither on nor off")
 
 
 def _check_filters(

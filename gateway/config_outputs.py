@@ -10,8 +10,6 @@ from gateway.config_report import Place, nearest
 from gateway.limits import is_on
 from gateway.settings import LoadBudgetSettings, OutputSettings
 
-TIMED = ("max_on", "min_on", "min_off", "max_switches_per_hour")
-
 
 def check_outputs(
     devices: Sequence[Configured], budgets: Sequence[tuple[LoadBudgetSettings, Place]]

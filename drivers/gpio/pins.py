@@ -34,10 +34,16 @@ class HeldPin:
     """Mixed into a gpiozero pin: an output stays as it is when the pin is closed."""
 
     function: str
+    frequency: float | None
+    state: float
 
     def close(self) -> None:
         if self.function != "output":
             super().close()  # type: ignore[misc]  # the pin class that this is mixed into
+
+    def pwm(self, frequency: float, duty: float) -> None:
+        self.frequency = frequency
+        self.state = duty
 
 
 class HeldMockPin(HeldPin, MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
@@ -91,6 +97,12 @@ def _lgpio_factory(chip: int | None) -> Factory:
             # gpiozero 2.0.1 claims with level 0, then writes: an active-low relay would click.
             with _explained(f"GPIO{self._number}"):
                 lgpio.gpio_claim_output(self.factory._handle, self._number, int(state))
+
+        def pwm(self, frequency: float, duty: float) -> None:
+            # gpiozero 2.0.1 begins at duty 0, full on for a load that is on at a low level, and
+            # cuts the duty to whole percent, which are 200 µs of a servo's pulse.
+            self._pwm = (frequency, duty * 100)
+            lgpio.tx_pwm(self.factory._handle, self._number, *self._pwm)
 
     try:
         factory = LGPIOFactory(chip)
@@ -154,10 +166,16 @@ class Line:
             self._pin.when_changed = changed
 
     def pwm(self, frequency: float, duty: float) -> None:
-        """Switch at `frequency` (Hz), high for the share `duty` (0 to 1); timed by software."""
+        """Switch at `frequency` (Hz), high for the share `duty` (0 to 1); timed by software, so it
+        ends with the process."""
         with _explained(self._name):
-            self._pin.frequency = frequency
-            self._pin.state = duty
+            self._pin.pwm(frequency, duty)
+
+    @property
+    def duty(self) -> float:
+        """The share of the time that the pin is high; 0 or 1 where it does not switch."""
+        with _explained(self._name):
+            return float(self._pin.state)
 
     @property
     def level(self) -> bool:
@@ -168,6 +186,8 @@ class Line:
     @level.setter
     def level(self, level: bool) -> None:
         with _explained(self._name):
+            if self._pin.frequency:
+                self._pin.frequency = None
             self._pin.state = level
 
     def release(self) -> None:

@@ -12,8 +12,7 @@ from gpiozero import Factory
 
 from drivers.base import Action, BusFault, Channel, Option, Value
 from drivers.gpio.pins import GPIO_MAX, Line
-
-_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+from drivers.gpio.words import SWITCH
 
 
 class Relay:
@@ -45,7 +44,7 @@ class Relay:
         self._line: Line | None = None
 
     def parse(self, value: Value) -> bool:
-        wanted = _WORDS.get(str(value).strip().lower())
+        wanted = SWITCH.get(str(value).strip().lower())
         if wanted is None:
             raise ValueError("on or off (true or false, 1 or 0)")
         if self.action is Action.PULSE and not wanted:
@@ -62,7 +61,7 @@ class Relay:
     def set(self, value: Value) -> Generator[float, None, None]:
         line = self._claimed()
         line.level = self._level(bool(value))
-        if not self._pulse:
+        if not self._pulse or not value:
             return
         try:
             yield self._pulse
@@ -76,6 +75,10 @@ class Relay:
         if self._line is not None:
             self._line.release()
             self._line = None
+
+    def safeguard(self, value: Value) -> Sequence[str]:
+        """A pulse is not given by one who does not know whether it was given."""
+        return (f"gpio {self._gpio} {int(self._level(bool(value) and not self._pulse))}",)
 
     def _level(self, on: bool) -> bool:
         return on == self._active_high

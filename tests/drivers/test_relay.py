@@ -84,3 +84,16 @@ def test_parses_on(value: Any) -> None:
 def test_refuses_what_is_no_state(pulse: float, value: Any) -> None:
     with pytest.raises(ValueError, match="on"):
         Relay(open_pins("mock"), pin=17, pulse=pulse).parse(value)
+
+
+def test_what_a_helper_does_after_a_crash() -> None:
+    low = Relay(open_pins("mock"), pin=17, active_high=False)
+    assert [tuple(low.safeguard(on)) for on in (False, True)] == [("gpio 17 1",), ("gpio 17 0",)]
+    door = Relay(open_pins("mock"), pin=17, pulse=0.5)
+    assert tuple(door.safeguard(True)) == ("gpio 17 0",)
+
+
+def test_the_stop_of_a_pulse_relay_takes_no_time() -> None:
+    door = Relay(open_pins("mock"), pin=17, pulse=30.0)
+    door.start(False)
+    assert list(door.set(False)) == []

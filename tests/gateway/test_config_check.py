@@ -31,6 +31,12 @@ device = "mock"
 """
 
 
+@pytest.fixture
+def real_catalog(fake_catalog: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drivers that there are, in spite of `fake_catalog`."""
+    monkeypatch.undo()
+
+
 def loaded(text: str, url: str = "mqtt://localhost") -> Loaded:
     return parse(f'gateway.id = "gw"\nupstream.url = "{url}"\n{text}', "x.toml", {})
 
@@ -237,6 +243,17 @@ def test_what_starts_on_keeps_to_the_budget() -> None:
     assert message == 'device[b].start: the outputs that start on take more than "feed" allows'
     budgets = loaded(BUSES + BUDGET + one).settings.load_budget
     assert [(budget.name, budget.limit) for budget in budgets] == [("feed", 3600.0)]
+
+
+@pytest.mark.usefixtures("real_catalog")
+def test_what_a_motor_cannot_is_said() -> None:
+    pins = ("up_pin = 5", "down_pin = 6", "travel_up = 9", "travel_down = 9")
+    assert messages(BUSES + device("b", "blind", "gpio", *pins, 'stop = "stop"')) == []
+    rows = ('stop = "open"', "max_on = 5", 'link_loss = "open"')
+    assert messages(BUSES + device("b", "blind", "gpio", *pins, *rows)) == [
+        'device[b].stop: a motor can only "stop" then',
+        "device[b].max_on: does not apply to a motor, which is neither on nor off",
+    ]
 
 
 def test_an_interlock_of_one_is_doubtful() -> None:
