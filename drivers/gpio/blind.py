@@ -25,7 +25,7 @@ class Blind:
     """A position from 0 (closed) to 100 % (open), by the time that the motor ran.
 
     Until it has been at an end the position is "unknown", and a first run to a place in between
-    goes by way of the nearer end. Only one relay is on at a time, and none for `dead_time` between
+    goes by way of the nearer end. Only one relay is on at a time, and none for `rest` between
     the directions. The next command cuts a movement short.
     """
 
@@ -41,7 +41,7 @@ class Blind:
         down_pin: Annotated[int, Option("GPIO of the relay that closes", low=0, high=GPIO_MAX)],
         travel_up: Annotated[float, Option("from closed to open", "s", low=1, high=600)],
         travel_down: Annotated[float, Option("from open to closed", "s", low=1, high=600)],
-        dead_time: Annotated[
+        rest: Annotated[
             float, Option("rest before the motor turns round", "s", low=0.1, high=10)
         ] = 0.5,
         active_high: Annotated[bool, Option("high level switches a relay on")] = True,
@@ -51,7 +51,7 @@ class Blind:
         self._pins = pins
         self._gpios = {True: up_pin, False: down_pin}
         self._travel = {True: travel_up, False: travel_down}
-        self._dead_time = dead_time
+        self._rest = rest
         self._active_high = active_high
         self._lines: dict[bool, Line] = {}
         self._position: float | None = None
@@ -105,9 +105,9 @@ class Blind:
 
     def _run(self, up: bool, share: float) -> Generator[float, None, None]:
         """Runs for `share` (in %) of the whole way, and counts the way."""
-        rest = self._stopped + self._dead_time - monotonic()
-        if rest > 0:
-            yield rest
+        left = self._stopped + self._rest - monotonic()
+        if left > 0:
+            yield left
         line, seconds = self._lines[up], share / 100 * self._travel[up]
         began = monotonic()
         line.level = self._active_high
