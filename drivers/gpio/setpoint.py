@@ -20,7 +20,7 @@ FULL_VOLTS = 10.0
 
 
 class Setpoint:
-    """A temperature between low and high, or off, which is 0 V."""
+    """A temperature between lowest and highest, or off, which is 0 V."""
 
     action = Action.SET
     channels: Sequence[Channel] = (Channel("state", "temperature", digits=1),)
@@ -30,26 +30,26 @@ class Setpoint:
         pins: Factory,
         *,
         pin: Annotated[int, Option("GPIO (BCM) number", low=0, high=GPIO_MAX)],
-        low: Annotated[float, Option("lowest set-point", "°C", low=-50, high=150)] = 5.0,
-        high: Annotated[float, Option("highest set-point", "°C", low=-50, high=150)] = 30.0,
+        lowest: Annotated[float, Option("lowest set-point", "°C", low=-50, high=150)] = 5.0,
+        highest: Annotated[float, Option("highest set-point", "°C", low=-50, high=150)] = 30.0,
         low_volts: Annotated[
-            float, Option("what the appliance reads as low", "V", low=0, high=10)
+            float, Option("what the appliance reads as lowest", "V", low=0, high=10)
         ] = 1.0,
         high_volts: Annotated[
-            float, Option("what the appliance reads as high", "V", low=0, high=10)
+            float, Option("what the appliance reads as highest", "V", low=0, high=10)
         ] = 10.0,
         frequency: Annotated[float, Option("of the converter", "Hz", low=50, high=2000)] = 1000.0,
         active_high: Annotated[bool, Option("high level raises the voltage")] = True,
     ) -> None:
-        if low >= high:
-            raise OptionError(f"low ({low:g} °C) must be below high ({high:g} °C)")
+        if lowest >= highest:
+            raise OptionError(f"lowest ({lowest:g} °C) must be below highest ({highest:g} °C)")
         if low_volts >= high_volts:
             raise OptionError(
                 f"low_volts ({low_volts:g}) must be below high_volts ({high_volts:g})"
             )
         self._line = PwmLine(pins, pin, frequency, active_high)
         self._gpio = pin
-        self._low, self._high = low, high
+        self._low, self._high = lowest, highest
         self._low_share, self._high_share = low_volts / FULL_VOLTS, high_volts / FULL_VOLTS
 
     def parse(self, value: Value) -> float | bool:

@@ -34,7 +34,7 @@ def test_refuses(value: Any) -> None:
         Setpoint(open_pins("mock"), pin=18).parse(value)
 
 
-@pytest.mark.parametrize("options", [{"low": 30.0}, {"low_volts": 10.0}])
+@pytest.mark.parametrize("options", [{"lowest": 30.0}, {"low_volts": 10.0}])
 def test_refuses_a_scale_that_is_none(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="must be below"):
         Setpoint(open_pins("mock"), pin=18, **options)
