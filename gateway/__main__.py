@@ -1,7 +1,7 @@
 """The command `tidegate`.
 
 `run` goes straight to the daemon, without argparse and the other verbs: what they load would stay
-in the daemon's memory for years.
+in the daemon's memory for years. So does `safe`, which has to be quick and needs nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ def main() -> int:
         from gateway import daemon
 
         return daemon.main(config)
+    if len(sys.argv) == 3 and sys.argv[1] == "safe" and not sys.argv[2].startswith("-"):
+        from gateway import safe
+
+        return safe.main(sys.argv[2])
     from gateway.cli.main import main as command_line
 
     return command_line(sys.argv[1:])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import housekeeping
+from gateway import housekeeping, safe
 from gateway.alarms import AlarmRule, Alarms
 from gateway.attached import Attached
 from gateway.build_devices import (
@@ -22,6 +22,7 @@ from gateway.build_devices import (
     make_appliances,
 )
 from gateway.build_local import make_local
+from gateway.build_safe import renew, steps_of
 from gateway.clock import Clock, SystemClock, corrected
 from gateway.codecs.base import About, Dialect, LinkState, Settlement
 from gateway.control import Control
@@ -123,6 +124,7 @@ def assemble(settings: Settings) -> House:
     parts = [
         Part("outbox", outbox.start, lambda timeout: _close(outbox, store, timeout)),
         Part("link", link.start, lambda timeout: _stop(link, timeout)),
+        Part("safe states", lambda: renew(state / safe.FILE, steps_of(settings, attached)), _rest),
         threaded("control", control.run, control.stop),
         *(threaded(f"bus {w.name}", w.run, w.stop) for w in dict.fromkeys(workers.values())),
     ]
@@ -236,6 +238,10 @@ def make_link(
         health_every=settings.gateway.health_every,
     )
     return link
+
+
+def _rest(timeout: float) -> None:
+    """Nothing is to be stopped."""
 
 
 def _stop(link: Link, timeout: float) -> None:
