@@ -37,8 +37,12 @@ class Blind:
         self,
         pins: Factory,
         *,
-        up_pin: Annotated[int, Option("GPIO of the relay that opens", low=0, high=GPIO_MAX)],
-        down_pin: Annotated[int, Option("GPIO of the relay that closes", low=0, high=GPIO_MAX)],
+        up_pin: Annotated[
+            int, Option("GPIO of the relay that opens", low=0, high=GPIO_MAX, example=5)
+        ],
+        down_pin: Annotated[
+            int, Option("GPIO of the relay that closes", low=0, high=GPIO_MAX, example=6)
+        ],
         travel_up: Annotated[float, Option("from closed to open", "s", low=1, high=600)],
         travel_down: Annotated[float, Option("from open to closed", "s", low=1, high=600)],
         rest: Annotated[

@@ -29,12 +29,17 @@ class Latching:
         self,
         pins: Factory,
         *,
-        on_pin: Annotated[int, Option("GPIO of the coil that sets", low=0, high=GPIO_MAX)],
-        off_pin: Annotated[int, Option("GPIO of the coil that resets", low=0, high=GPIO_MAX)],
+        on_pin: Annotated[
+            int, Option("GPIO of the coil that sets", low=0, high=GPIO_MAX, example=23)
+        ],
+        off_pin: Annotated[
+            int, Option("GPIO of the coil that resets", low=0, high=GPIO_MAX, example=24)
+        ],
         active_high: Annotated[bool, Option("high level powers a coil")] = True,
         pulse: Annotated[float, Option("length of a pulse", "s", low=0.005, high=1)] = 0.1,
         sense_pin: Annotated[
-            int | None, Option("GPIO that a spare contact pulls to GND when on", low=0, high=27)
+            int | None,
+            Option("GPIO that a spare contact pulls to GND when on", low=0, high=27, example=25),
         ] = None,
     ) -> None:
         if len({on_pin, off_pin, sense_pin}) < 3:
