@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from gateway.journal import Damage, JournalFault
 from gateway.journal_cursor import Cursor
@@ -34,11 +33,15 @@ LEAST = 8
 @dataclass(slots=True)
 class Found:
     """What is on the disk. fresh: slots never used, not zeroed yet. wrecked: files with data that
-    nothing could be made of."""
+    nothing could be made of. dead: free slots with remains of an eviction that was not completed.
+    replaced: segments of one that was.
+    """
 
     segments: list[Segment] = field(default_factory=list)
     free: list[int] = field(default_factory=list)
     fresh: set[int] = field(default_factory=set)
+    dead: set[int] = field(default_factory=set)
+    replaced: list[Segment] = field(default_factory=list)
     wrecked: list[int] = field(default_factory=list)
     generation: int = 0
     damages: list[Damage] = field(default_factory=list)
@@ -115,8 +118,8 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     for slot in headless:
         _adopt(disk, slot, size, found)
     _without_replaced(disk, found)
+    _settle(cursor, found)
     _without_copies(disk, found)
-    _settle(disk, cursor, found)
     _tails(disk, cursor, found)
     return found
 
@@ -163,46 +166,67 @@ def _adopt(disk: Disk, slot: int, size: int, found: Found) -> None:
 def _without_replaced(disk: Disk, found: Found) -> None:
     """Segments whose remains were written anew are free; if that was not completed, it is.
 
-    A seal alone proves nothing while the old ones are there: it may have reached the disk before
-    the records did. Once one of them is used again, the new one had been synced.
+    The seal says that it was, if all that it tells of is there. Once one of the old ones is used
+    again there is no need to ask: what was not completed is used before them.
     """
     by_generation = {segment.generation: segment for segment in found.segments}
-    for segment in sorted(found.segments, key=lambda s: s.generation):
+    merged = [segment for segment in found.segments if segment.header.replaces]
+    for segment in sorted(merged, key=lambda s: s.generation):
         replaces = segment.header.replaces
         old = [by_generation[g] for g in replaces if g in by_generation]
-        whole = len(old) < len(replaces) or (
-            segment.sealed and len(segment.index(disk)) == segment.count
-        )
-        for dead in old if whole else [segment]:
-            if old and dead in found.segments:
-                found.segments.remove(dead)
-                found.free.append(dead.slot)
+        if len(old) < len(replaces) or _is_whole(disk, segment):
+            for replaced in old:
+                _free(found, replaced)
+            found.replaced += old
+        else:
+            _free(found, segment)
+            found.dead.add(segment.slot)
+
+
+def _is_whole(disk: Disk, segment: Segment) -> bool:
+    return segment.sealed and len(segment.index(disk)) == segment.count
+
+
+def _free(found: Found, segment: Segment) -> None:
+    if segment in found.segments:
+        found.segments.remove(segment)
+        found.free.append(segment.slot)
+
+
+def _settle(cursor: Cursor, found: Found) -> None:
+    """In order of key. A segment without anything that is kept is free, but for the newest."""
+    for segment in [s for s in found.segments if s.last is None]:
+        _free(found, segment)
+    found.segments.sort(key=lambda s: (s.first or Key(0, 0), s.generation))
+    for segment in found.segments:
+        segment.bits = cursor.bits(segment.slot, segment.generation)
+        segment.kept = segment.unsettled()
+    for segment in found.segments[:-1]:
+        if not segment.kept:
+            _free(found, segment)
+    if found.segments and found.segments[-1].sealed and not found.segments[-1].kept:
+        _free(found, found.segments[-1])
 
 
 def _without_copies(disk: Disk, found: Found) -> None:
-    """In order of key. A write that failed was repeated elsewhere; the repetition counts."""
-    for segment in [s for s in found.segments if s.last is None]:
-        found.segments.remove(segment)
-        found.free.append(segment.slot)
-    found.segments.sort(key=lambda s: (s.first or Key(0, 0), s.generation))
-    for one, two in pairwise(list(found.segments)):
-        if one.last and two.first and one.last >= two.first:
-            one.cut = two.first
-            one.know(one.index(disk))
-            one.sealed = True
-    for segment in [s for s in found.segments if s.last is None]:
-        found.segments.remove(segment)
-        found.free.append(segment.slot)
+    """A write that failed was repeated elsewhere, and what eviction left was written anew: of two
+    segments with the same keys the later one counts."""
+    later: list[Segment] = []
+    for segment in sorted(found.segments, key=lambda s: s.generation, reverse=True):
+        cut = min((s.first for s in later if s.first and _overlap(segment, s)), default=None)
+        if cut is not None:
+            segment.cut, segment.sealed = cut, True
+            segment.know(segment.index(disk))
+            segment.kept = segment.unsettled()
+        if segment.last is None or (cut is not None and not segment.kept):
+            _free(found, segment)
+        else:
+            later.append(segment)
 
 
-def _settle(disk: Disk, cursor: Cursor, found: Found) -> None:
-    for segment in list(found.segments):
-        segment.bits = cursor.bits(segment.slot, segment.generation)
-        segment.kept = segment.unsettled()
-        newest = segment is found.segments[-1] and not segment.sealed
-        if not segment.kept and not newest:
-            found.segments.remove(segment)
-            found.free.append(segment.slot)
+def _overlap(one: Segment, two: Segment) -> bool:
+    assert one.first and one.last and two.first and two.last
+    return one.first <= two.last and two.first <= one.last
 
 
 def _tails(disk: Disk, cursor: Cursor, found: Found) -> None:

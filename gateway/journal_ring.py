@@ -53,9 +53,13 @@ class Ring:
 
     def _go_on(self) -> None:
         """Write on where the last run ended. What was read there may be in the page cache only, so
-        it is synced before anybody is told that it is safe."""
+        it is synced before anybody is told that it is safe. What eviction left is not written on:
+        should the old segments be there yet, it counts only as what it was made as."""
         newest = self._space.segments[-1] if self._space.segments else None
         if newest is None or newest.sealed:
+            return
+        if newest.header.replaces:
+            newest.sealed = True
             return
         try:
             self._disk.sync(newest.name)
@@ -165,16 +169,14 @@ class Ring:
         with self._faults("write"):
             new = self._rewrite(old, stay, level) if stay else None
             at = space.segments.index(old[0]) if old else 0
-            for segment in old:
-                segment.settle_all()
-                space.write_bits(segment)
-                space.release(segment)
+            space.replace(old)
             if new is not None:
                 space.segments.insert(at, new)
         return [record.key for record in inside if record.key in going]
 
     def _rewrite(self, old: list[Segment], stay: list[Record], level: int) -> Segment:
-        """One segment that replaces the old ones from the moment that it is whole on disk."""
+        """One segment that replaces the old ones from the moment that its seal is on disk: the
+        records were before."""
         if not self._space.free:
             raise JournalFull("no segment is free to write what stays")
         new = self._space.begin(None, tuple(segment.generation for segment in old), level)
@@ -185,10 +187,11 @@ class Ring:
                 packed.append(pack_record(record, seed, new.count, DATA))
                 new.note(record, len(packed[-1]))
             self._space.write(new.name, DATA, b"".join(packed))
+            self._disk.sync(new.name)
             new.write_seal(self._disk)
             self._disk.sync(new.name)
         except OSError:
-            self._space.release(new)
+            self._space.give_up(new)
             raise
         return new
 

@@ -170,7 +170,7 @@ class Segment:
         return pack_seal(seal, self.generation)
 
     def write_header(self, disk: Disk) -> None:
-        """Both copies; they are on the medium with the first group's sync."""
+        """Both copies, not synced."""
         header = pack_header(self.header)
         disk.write(self.name, 0, header)
         disk.write(self.name, self.size - TAIL, header)

@@ -38,6 +38,9 @@ class Space:
         """The highest key that was ever written."""
         self.written = 0
         self._fresh = found.fresh
+        self._dead = found.dead
+        self._replaced = found.replaced
+        """Segments that live on in another one: they must be known as settled before it goes."""
         self._generation = found.generation
         self._indexes: OrderedDict[int, Index] = OrderedDict()
         self._new: list[tuple[Damage, Segment | None, list[int]]] = [
@@ -64,23 +67,61 @@ class Space:
         """A free slot, used again; there must be one. OSError.
 
         What is settled goes to the disk first: nothing else keeps a slot that was freed by eviction
-        from coming back to life once the segment that replaced it is gone.
+        from coming back to life once the segment that replaced it is gone. The header is on the
+        medium before a record is: so no generation is used twice, and no record of a write that a
+        cut undid can verify later.
         """
+        self._settle_replaced()
         self.cursor.sync()
-        slot = self.free.pop(0)
+        slot = self._next_slot()
         self._generation += 1
         segment = Segment(slot, Header(self._generation, level, replaces, previous), self.size)
         try:
             if slot in self._fresh:
                 self.write(segment.name, 0, bytes(self.size))
-                self.disk.sync(segment.name)
-                self._fresh.discard(slot)
             segment.write_header(self.disk)
+            self.disk.sync(segment.name)
         except OSError:
-            self.free.append(slot)
+            self._could_not_begin(slot)
             raise
+        self._fresh.discard(slot)
+        self._dead.discard(slot)
         self.remember(segment, Index())
         return segment
+
+    def _settle_replaced(self) -> None:
+        while self._replaced:
+            self._replaced[-1].settle_all()
+            self._replaced[-1].write_bits(self.cursor)
+            self._replaced.pop()
+
+    def replace(self, segments: Iterable[Segment]) -> None:
+        """All that stays of them is in another segment now, durably."""
+        for segment in segments:
+            self._replaced.append(segment)
+            self.release(segment)
+        try:
+            self._settle_replaced()
+        except OSError:
+            return  # tried again before a slot is used again
+
+    def _next_slot(self) -> int:
+        """One that holds remains that never replaced anything goes first: once what they were to
+        replace is used again, they would look as if they had."""
+        at = next((at for at, slot in enumerate(self.free) if slot in self._dead), 0)
+        return self.free.pop(at)
+
+    def _could_not_begin(self, slot: int) -> None:
+        """The next try takes another slot; what is dead there must not be met again."""
+        if slot in self._dead:
+            self._replace_file(slot, f"{QUARANTINE}slot-{slot}")
+        self.free.append(slot)
+
+    def give_up(self, segment: Segment) -> None:
+        """What was to replace others could not be written."""
+        self.drop_index(segment)
+        self._dead.add(segment.slot)
+        self.free.append(segment.slot)
 
     def release(self, segment: Segment) -> None:
         """Nothing in it is kept: its slot is free, and used again after those free before it."""
@@ -166,12 +207,19 @@ class Space:
     def _set_wrecks_aside(self) -> None:
         while self.wrecked:
             slot = self.wrecked[-1]
-            try:
-                self.disk.rename(name_of(slot), f"{QUARANTINE}slot-{slot}")
-                self.disk.create(name_of(slot), self.size)
-                self.disk.sync_directory()
-            except OSError:
+            if not self._replace_file(slot, f"{QUARANTINE}slot-{slot}"):
                 return  # tried again at the next start
             self.wrecked.pop()
-            self._fresh.add(slot)
             self.free.append(slot)
+
+    def _replace_file(self, slot: int, aside: str) -> bool:
+        """A new file for the slot; the old one is set aside. False when that cannot be."""
+        try:
+            self.disk.rename(name_of(slot), aside)
+            self.disk.create(name_of(slot), self.size)
+            self.disk.sync_directory()
+        except OSError:
+            return False
+        self._fresh.add(slot)
+        self._dead.discard(slot)
+        return True
