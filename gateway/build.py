@@ -162,8 +162,10 @@ def describe(
 
 def make_outbox(settings: Settings, store: Store, clock: Clock) -> Outbox:
     values = settings.outbox
+    before = store.last_epoch()
     outbox = Outbox(
         epoch=store.next_epoch(),
+        before=before,
         open_journal=journal_of(settings),
         shelf=Shelf(Path(settings.gateway.state) / "shelf"),
         clock=clock.stamp,

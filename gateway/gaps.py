@@ -13,6 +13,9 @@ from itertools import groupby
 from gateway.journal import Damage, Mark, Record
 from gateway.model import Gap, GapReason, Key, Stamp
 
+MAX_RUNS = 64
+"""Runs without a mark that are told one by one: more is a state that was lost, not runs."""
+
 MAX_GAPS = 32
 """Devices that are named one by one in the account of an eviction; above, one gap for all."""
 
@@ -46,11 +49,12 @@ def _gap(reason: GapReason, stamp: Stamp, device: str, gone: Sequence[Record]) -
     )
 
 
-def unclean(mark: Mark | None, last: Key | None) -> dict[int, int]:
+def unclean(mark: Mark | None, last: Key | None, before: int | None = None) -> dict[int, int]:
     """Runs that did not end in order: epoch -> up to which number it is all on disk or delivered.
 
-    A run writes its mark after the gap record of the run before, so a run that died in between is
-    known from its records only, and the one before is told again.
+    before: the epoch of the last run, where it is known. A run writes its mark after the gap record
+    of the run before, so a run that died earlier is known from its records or its epoch only, and
+    the one before is told again.
     """
     found: dict[int, int] = {}
     if mark is not None and not mark.clean:
@@ -58,6 +62,10 @@ def unclean(mark: Mark | None, last: Key | None) -> dict[int, int]:
         found[mark.epoch] = max(known, default=0)
     if last is not None and (mark is None or last.epoch > mark.epoch):
         found[last.epoch] = last.seq
+    if before is not None:
+        known = [k.epoch for k in (mark, last) if k is not None]
+        for epoch in range(max(known, default=before - 1) + 1, before + 1)[-MAX_RUNS:]:
+            found[epoch] = 0
     return found
 
 

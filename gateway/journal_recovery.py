@@ -58,9 +58,10 @@ def allocate(
 ) -> tuple[int, int]:
     """Make the files that are missing; how many slots there are, and their bytes.
 
-    All room is taken at the start, so that a disk that fills up later does not matter. A ring that
-    was made with another size keeps the size of its segments; it grows, and does not shrink.
-    JournalFault when there are too few.
+    All room is taken at the start, so that a disk that fills up later does not matter. Nothing is
+    synced here, so that no slow disk holds a start back: a file whose name a power cut takes is
+    made again. A ring that was made with another size keeps the size of its segments; it grows, and
+    does not shrink. JournalFault when there are too few.
     """
     try:
         there = slots_of(disk)
@@ -88,8 +89,6 @@ def _make(
                 break
             disk.create(name_of(slot), size)
             made += 1
-        if made:
-            disk.sync_directory()
     except OSError as error:
         report(f"journal: {len(slots) - made} segments could not be made: {error}")
 

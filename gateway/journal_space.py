@@ -38,6 +38,8 @@ class Space:
         """The highest key that was ever written."""
         self.written = 0
         self._fresh = found.fresh
+        self._named = False
+        """The directory was synced since the files were made."""
         self._dead = found.dead
         self._replaced = found.replaced
         """Segments that live on in another one: they must be known as settled before it goes."""
@@ -81,6 +83,9 @@ class Space:
                 self.write(segment.name, 0, bytes(self.size))
             segment.write_header(self.disk)
             self.disk.sync(segment.name)
+            if slot in self._fresh and not self._named:
+                self.disk.sync_directory()
+                self._named = True
         except OSError:
             self._could_not_begin(slot)
             raise

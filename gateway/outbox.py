@@ -45,6 +45,7 @@ class Outbox:
         self,
         *,
         epoch: int,
+        before: int | None = None,
         open_journal: Callable[[], Journal],
         shelf: Shelf,
         clock: Callable[[], Stamp],
@@ -57,7 +58,8 @@ class Outbox:
         report: Callable[[str], None] = _silent,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """epoch: durable already, higher than any before. open_journal may raise JournalFault:
+        """epoch: durable already, higher than any before. before: the epoch of the last run, where
+        it is known: it may have died before it wrote anything. open_journal may raise JournalFault:
         then the outbox begins in memory and tries again. report: told of faults in words, once
         each, from the writer's thread. The rest are values of OutboxSettings and UpstreamSettings.
         """
@@ -88,6 +90,7 @@ class Outbox:
         self._writer = Writer(
             self._core,
             self._lock,
+            before=before,
             open_journal=open_journal,
             evictor=self._evictor,
             backlog=Backlog(self._core, self._lock, report),
@@ -102,7 +105,7 @@ class Outbox:
         self._sleeps_until = math.inf
         self.busy_since: float | None = None
         """Monotonic seconds when the writer began what it is doing; None while it waits."""
-        self.previous = self._begin(journal)
+        self.previous = self._begin(journal, before)
 
     def _opened(self, open_journal: Callable[[], Journal]) -> Journal | None:
         try:
@@ -111,16 +114,14 @@ class Outbox:
             self._report(f"storage fails, going on from memory: {fault}")
             return None
 
-    def _begin(self, journal: Journal | None) -> Previous | None:
-        """Settle the account of the run before, and begin this one."""
+    def _begin(self, journal: Journal | None, before: int | None) -> Previous | None:
+        """Settle the account of the run before, and begin this one. The disk is not waited for."""
         self._keeper.inherit()
         if journal is None:
             return None
         mark, last = journal.mark(), journal.last()
-        self._writer.adopt(journal)
-        crashed = gaps.unclean(mark, last)
-        stamp = self._core.clock()
-        self._writer.begin([gaps.crash(stamp, e, seq) for e, seq in sorted(crashed.items())])
+        crashed = gaps.unclean(mark, last, before)
+        self._writer.adopt(journal, crashed)
         if crashed:
             epoch = max(crashed)
             return Previous(epoch, crashed[epoch], clean=False)

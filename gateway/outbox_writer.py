@@ -8,11 +8,12 @@ says so once, and tries again, at first after a second, later every half minute.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from gateway import gaps
 from gateway.journal import LARGEST, Journal, JournalFault, JournalFull, JournalUsage, Mark, Record
 from gateway.lanes import Item
-from gateway.model import Gap, GapReason
+from gateway.model import GapReason
 from gateway.outbox_backlog import Backlog
 from gateway.outbox_core import Core
 from gateway.outbox_eviction import Evictor
@@ -35,6 +36,7 @@ class Writer:
         core: Core,
         lock: threading.Condition,
         *,
+        before: int | None,
         open_journal: Callable[[], Journal],
         evictor: Evictor,
         backlog: Backlog,
@@ -44,6 +46,7 @@ class Writer:
     ) -> None:
         self._core = core
         self._lock = lock
+        self._before = before
         self._open_journal = open_journal
         self._evictor = evictor
         self._backlog = backlog
@@ -61,8 +64,13 @@ class Writer:
         self.storage = "ok"
         self.usage = NOTHING
 
-    def adopt(self, journal: Journal) -> None:
-        """The journal from now on, with what an earlier run left in it."""
+    def adopt(self, journal: Journal, crashed: Mapping[int, int]) -> None:
+        """The journal from now on, with what an earlier run left in it.
+
+        crashed: runs whose account is still open. It is recorded here; the first step writes it,
+        then the mark of this run. Should the power go before, the next run finds the old mark, and
+        that there was a run since.
+        """
         self._journal = journal
         self.usage = journal.usage()
         last = journal.last()
@@ -70,6 +78,9 @@ class Writer:
             self._backlog.inherit(journal)
             if self._core.lanes.written is None:
                 self._core.lanes.written = last
+            stamp = self._core.clock()
+            for epoch, seq in sorted(crashed.items()):
+                self._core.record(gaps.crash(stamp, epoch, seq))
 
     def due(self) -> float | None:
         """Monotonic seconds of the next step, None when there is nothing to do. Under the lock."""
@@ -78,7 +89,7 @@ class Writer:
             core.commit_due(self._commit_every),
             self._evictor.due(self.usage.crowded),
             None if self._unsynced_since is None else self._unsynced_since + CURSOR_SYNC,
-            0.0 if self._journal is None or self._unsettled else None,
+            None if self._marked and self._journal and not self._unsettled else 0.0,
         ]
         times = [max(time, self._retry_at) for time in writes if time is not None]
         if self._journal is not None:
@@ -126,8 +137,15 @@ class Writer:
         self._retry_wait = min(RETRY_LAST, 2 * self._retry_wait)
 
     def _reopen(self, now: float) -> None:
-        if self._journal is None:
-            self.adopt(self._open_journal())
+        """A journal that could not be opened at the start; an earlier run may have left one."""
+        if self._journal is not None:
+            return
+        journal = self._open_journal()
+        last = journal.last()
+        if last is not None and last.epoch >= self._core.epoch:
+            journal.close()
+            raise JournalFault(f"the journal has entries of run {last.epoch}, from the next start")
+        self.adopt(journal, gaps.unclean(journal.mark(), last, self._before))
 
     def _forget(self, now: float) -> None:
         journal = self._journal
@@ -158,10 +176,11 @@ class Writer:
             return
         with self._lock:
             due = self._core.commit_due(self._commit_every)
+            waits = due is None or max(due, self._full_until) > now
             failing = self.storage != "ok"
-            if not failing and (due is None or max(due, self._full_until) > now):
+            if waits and self._marked and not failing:
                 return
-            group = self._core.lanes.group(GROUP_LIMIT)
+            group = [] if waits and not failing else self._core.lanes.group(GROUP_LIMIT)
             self._core.writing = group[-1].key.seq if group else 0
         try:
             self.write(journal, group)
@@ -209,21 +228,6 @@ class Writer:
         self._read_retry_at = now + RETRY_FIRST
         self._backlog.refill(self._journal, self._evictor.expired_before())
         self._read_retry_at = 0.0
-
-    def begin(self, gaps: Sequence[Gap]) -> None:
-        """The first writes of a run: the account of earlier ones, then the mark of this one.
-
-        In that order: should the power go in between, the next run finds the old mark.
-        """
-        with self._lock:
-            for gap in gaps:
-                self._core.record(gap)
-        self.step()
-        if self._journal is not None and not self._marked:
-            try:
-                self.write(self._journal, [])
-            except JournalFault as fault:
-                self._judge(self._core.monotonic(), fault)
 
     def finish(self) -> bool:
         """Write everything. True when all of it is on disk and the run is marked as clean."""

@@ -101,6 +101,12 @@ class Store:
             db.execute("insert or replace into meta values ('epoch', ?)", (epoch,))
         return epoch
 
+    def last_epoch(self) -> int | None:
+        """The newest run's number, None when no run is known."""
+        with self._transaction() as db:
+            row = db.execute("select value from meta where key = 'epoch'").fetchone()
+        return int(row[0]) if row else None
+
     def raise_epoch(self, epoch: int) -> None:
         """The journal knew of a later run than this file did."""
         with self._transaction() as db:
@@ -240,7 +246,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         verdict = db.execute("pragma quick_check").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(str(verdict))
-        db.executescript(SCHEMA)
+        db.executescript(f"begin immediate; {SCHEMA} commit;")  # one sync, not one a table
     except BaseException:
         db.close()
         raise
