@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.brokers import Listener, Mosquitto, eventually
-from tests.e2e.test_outage import Gateway, audit
+from tests.e2e.house import Gateway, audit
 
 CONFIG = """
 [gateway]
