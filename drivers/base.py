@@ -177,6 +177,11 @@ class SerialPort(Protocol):
         """For select; None where the transport has no descriptor (then it is polled)."""
         ...
 
+    def close(self) -> None:
+        """Give the port up; the next `open` opens it anew. A network connection that died without
+        a word is revived by this alone."""
+        ...
+
 
 @runtime_checkable
 class Sensor(Protocol):
@@ -201,6 +206,14 @@ class Watched(Protocol):
     def watch(self, changed: Callable[[], None]) -> None:
         """Called once, before start. The driver may call changed from any thread, often."""
         ...
+
+
+@runtime_checkable
+class Exclusive(Protocol):
+    """A device whose steps hold its bus: between a request and its answer, which it waits for in
+    steps, nothing else may be said on the line. Its bus runs one look or act at a time."""
+
+    exclusive: bool
 
 
 @runtime_checkable

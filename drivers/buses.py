@@ -1,24 +1,19 @@
-"""The real buses: Linux I2C adapters through smbus2, serial lines through pyserial.
+"""The real I2C buses: Linux adapters through smbus2, which no other module imports.
 
-No other module imports these two libraries. Both buses open on first use and forget a descriptor
-that failed, so an adapter that was pulled out and put back works again at the next call.
+A bus opens on first use and forgets a descriptor that failed, so an adapter that was pulled out and
+put back works again at the next call.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import select
-import termios
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import serial
 from smbus2 import I2cFunc, SMBus, i2c_msg
 
-from drivers.base import BusFault, BusMissing, DriverError, LineSettings, NoAnswer
+from drivers.base import BusFault, BusMissing, DriverError, NoAnswer
 
 SMBUS_BLOCK_MAX = 32
 """I2C_SMBUS_BLOCK_MAX of linux/i2c.h: bytes in one block transfer."""
@@ -135,130 +130,3 @@ def _write_read(bus: SMBus, address: int, data: bytes, count: int) -> bytes:
     if count == 2:
         return bus.read_word_data(address, data[0]).to_bytes(2, "little")
     return bytes(bus.read_i2c_block_data(address, data[0], count))
-
-
-class TtyPort:
-    """A SerialPort on a tty or a pyserial URL (`socket://HOST:PORT`, `rfc2217://HOST:PORT`).
-
-    Name a tty by its stable link in /dev/serial/by-id or by-path; ttyUSB numbers change. The port
-    is locked against other programs. A socket has no line settings: the far end has them.
-    """
-
-    POLL_S = 0.005
-    """Between looks at a transport that has no descriptor (rfc2217)."""
-
-    WRITE_TIMEOUT_S = 5.0
-    """A line that takes nothing for so long is faulty; 300 baud moves 150 bytes meanwhile."""
-
-    RECEIVE_MAX = 4096
-    """Bytes of one receive: about what the kernel holds for a tty."""
-
-    def __init__(self, device: str) -> None:
-        self._device = device
-        self._port: serial.Serial | None = None
-        self._line: LineSettings | None = None
-
-    def open(self, line: LineSettings) -> None:
-        try:
-            if self._port is None:
-                self._port = self._new(line)
-            elif line != self._line:
-                self._port.flush()  # a new speed would garble what is still going out
-                self._port.apply_settings(_settings(line))
-            self._line = line
-        except termios.error as error:  # glibc's way to say that parity or size were not taken
-            self.close()
-            raise BusFault(f"{self._device} cannot be set to {_told(line)}: {error}") from error
-        except (OSError, ValueError) as error:
-            raise self._explained(error) from error
-
-    def receive(self) -> bytes:
-        with self._in_use() as port:
-            return port.read(self.RECEIVE_MAX)
-
-    def read(self, count: int, timeout: float) -> bytes:
-        deadline = time.monotonic() + timeout
-        data = b""
-        with self._in_use() as port:
-            while len(data) < count:
-                data += port.read(count - len(data))
-                left = deadline - time.monotonic()
-                if len(data) == count or left <= 0:
-                    break
-                self._wait(left)
-        return data
-
-    def write(self, data: bytes) -> None:
-        with self._in_use() as port:
-            port.write(data)
-
-    def discard(self) -> None:
-        with self._in_use() as port:
-            port.reset_input_buffer()
-
-    def fileno(self) -> int | None:
-        try:
-            return None if self._port is None else int(self._port.fileno())
-        except OSError:  # io.UnsupportedOperation: the transport has none
-            return None
-
-    def close(self) -> None:
-        if self._port is not None:
-            self._port.close()
-            self._port = None
-
-    @contextmanager
-    def _in_use(self) -> Iterator[serial.Serial]:
-        if self._port is None:
-            raise BusFault(f"{self._device} is not open")
-        try:
-            yield self._port
-        except (OSError, termios.error) as error:
-            raise self._explained(error) from error
-
-    def _new(self, line: LineSettings) -> serial.Serial:
-        return serial.serial_for_url(
-            self._device,
-            timeout=0,
-            write_timeout=self.WRITE_TIMEOUT_S,
-            exclusive=None if "://" in self._device else True,
-            **_settings(line),
-        )
-
-    def _wait(self, seconds: float) -> None:
-        """Until bytes wait, or seconds are over. pyserial's own time-out is not used: setting it
-        configures the port anew each time."""
-        descriptor = self.fileno()
-        if descriptor is None:
-            time.sleep(min(seconds, self.POLL_S))
-        else:
-            select.select([descriptor], [], [], seconds)
-
-    def _explained(self, error: Exception) -> DriverError:
-        self.close()
-        if "://" not in self._device and not os.path.exists(self._device):
-            return BusMissing(
-                f"{self._device} does not exist; plugged in? see: ls /dev/serial/by-id"
-            )
-        code = getattr(error, "errno", None)
-        if code == errno.EAGAIN:
-            return BusFault(f"{self._device} is in use by another program; see: fuser -v")
-        if code == errno.EACCES:
-            return BusFault(
-                f"{self._device}: no permission; add the user to the group dialout: "
-                "sudo adduser USER dialout"
-            )
-        return BusFault(f"{self._device}: {error}")
-
-
-def _told(line: LineSettings) -> str:
-    return f"{line.baudrate} {line.bytesize}{line.parity}{line.stopbits:g}"
-
-
-def _settings(line: LineSettings) -> dict[str, Any]:
-    return {
-        "baudrate": line.baudrate,
-        "bytesize": line.bytesize,
-        "parity": line.parity,
-        "stopbits": line.stopbits,
-    }

@@ -42,6 +42,7 @@ QUANTITIES: dict[str, str] = {
     "acidity": "",
     "conductivity": "µS/cm",
     "soil_moisture": "%",
+    "nutrient": "mg/kg",
     "force": "N",
     "resistance": "Ω",
     "ratio": "%",

@@ -35,9 +35,9 @@ def open_bus(bus: BusSettings) -> object:
 
             return simulated_bus(bus.chips)
         case "serial":
-            from drivers.buses import TtyPort
+            from drivers.ports import TtyPort
 
-            return TtyPort(bus.device)
+            return TtyPort(bus.device, bus.rts)
         case "gpio":
             from drivers.gpio.pins import LaterPins, MockPulses
 

@@ -63,6 +63,8 @@ def _check_bus(bus: BusSettings, place: Place) -> None:
         device.error('must be empty, "lgpio", "mock" or "/dev/gpiochipN"', hint)
     if bus.chips and bus.kind != "simulated-i2c":
         place.at("chips").error("only a bus of kind simulated-i2c has chips")
+    if bus.rts and bus.kind != "serial":
+        place.at("rts").error("only a bus of kind serial has a line RTS")
     for index, chip in enumerate(bus.chips):
         match = _CHIP.fullmatch(chip)
         if match is None:

@@ -136,6 +136,12 @@ class BusSettings:
         Option("what it is"),
     ]
     device: Annotated[str, Option("/dev/i2c-1, /dev/serial/by-id/..., or the pin factory")] = ""
+    rts: Annotated[
+        Literal["", "high", "low", "kernel"],
+        Option(
+            "serial: RTS while sending, for RS-485 adapters that are not switched by themselves"
+        ),
+    ] = ""
     chips: Annotated[
         tuple[str, ...], Option("kind simulated-i2c: chips on the bus, as bme280@0x76")
     ] = ()

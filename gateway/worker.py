@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from drivers.base import Actuator, Corrupt, DriverError, Stream, Watched
+from drivers.base import Actuator, Corrupt, DriverError, Exclusive, Stream, Watched
 from gateway import attached as uses
 from gateway.attached import Attached
 from gateway.clock import Clock
@@ -74,6 +74,7 @@ class Worker:
         self._changed: deque[str] = deque()
         self._waiting = Waiting()
         self._stopping = False
+        self._in_turn = any(isinstance(one.device, Exclusive) for one in devices)
 
     def order(self, act: Act) -> None:
         self._orders.append(act)
@@ -113,8 +114,13 @@ class Worker:
         self._go_on()
         self._take_orders()
         for name in self._schedule.due(self._clock.monotonic()):
-            self._begin_look(self.devices[name])
-            self._take_orders()
+            if not self._taken():
+                self._begin_look(self.devices[name])
+                self._take_orders()
+
+    def _taken(self) -> bool:
+        """A line where one speaks at a time is in use: the next waits for the end of the job."""
+        return self._in_turn and bool(self._jobs)
 
     def _notice(self, name: str) -> None:
         self._changed.append(name)
@@ -125,7 +131,7 @@ class Worker:
         now = self._clock.monotonic()
         waits = [IDLE, *(job.due - now for job in self._jobs)]
         following = self._schedule.next()
-        if following is not None:
+        if following is not None and not self._taken():
             waits.append(following - now)
         return max(0.0, min(waits))
 
@@ -135,7 +141,7 @@ class Worker:
             act = self._orders.popleft()
             self.devices[act.device].acts.append(act)
         for attached in self.devices.values():
-            while attached.acts:
+            while attached.acts and (attached.busy or not self._taken()):
                 late = uses.is_late(attached.acts[0], self._clock.monotonic())
                 if attached.busy and (late or not self._interrupted(attached)):
                     break

@@ -116,6 +116,7 @@ class FakePort:
         self.sent: list[bytes] = []
         self.opened: list[LineSettings] = []
         self.error: Exception | None = None
+        self.closed = 0
         self._replies = list(replies)
 
     def open(self, line: LineSettings) -> None:
@@ -142,6 +143,9 @@ class FakePort:
 
     def fileno(self) -> int | None:
         return None
+
+    def close(self) -> None:
+        self.closed += 1
 
     def _take(self, count: int) -> bytes:
         data = bytes(self.incoming[:count])

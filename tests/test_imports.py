@@ -18,7 +18,7 @@ FILES = [p for room in ("gateway", "drivers") for p in sorted((ROOT / room).rglo
 OWNERS = {
     # library: the modules that may import it
     "smbus2": ["drivers.buses"],
-    "serial": ["drivers.buses"],
+    "serial": ["drivers.ports"],
     "gpiozero": ["drivers.gpio"],
     "lgpio": ["drivers.gpio"],
     "paho": ["gateway.link", "gateway.cli"],

@@ -55,6 +55,8 @@ class D0:
     Readout takes long: a full data set at 300 baud up to a minute or two, so `limit` ends it.
     """
 
+    exclusive = True
+
     def __init__(
         self,
         port: SerialPort,

@@ -37,6 +37,8 @@ MORE = f"{MORE_RECORDS:02X}"
 class Mbus:
     """One meter on the line; several share a bus, each a device of its own."""
 
+    exclusive = True
+
     def __init__(
         self,
         port: SerialPort,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from drivers.base import BusFault, BusMissing, LineSettings
-from drivers.buses import TtyPort
+from drivers.ports import TtyPort
 
 
 @pytest.fixture

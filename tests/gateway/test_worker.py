@@ -206,6 +206,28 @@ def test_a_conversion_does_not_hold_the_bus() -> None:
     assert bench.values("slow") == [1.0]
 
 
+def test_on_a_line_one_speaks_at_a_time() -> None:
+    """An exchange waits in steps between request and answer: nothing may come between."""
+
+    class Slow(Thermometer):
+        exclusive = True
+
+    first, second, pump = Slow(conversion=0.5), Slow(conversion=0.5), Pump()
+    one, other = Attached("one", first, 10.0), Attached("other", second, 10.0)
+    bench = Bench(one, other, Attached("pump", pump, 100.0))
+    bench.turn()
+    assert (first.starts, second.starts) == (1, 0)
+    assert bench.worker._patience() == 0.5
+    bench.worker.order(Act("pump", True, "a1"))
+    bench.turn()
+    assert pump.levels == [], "the line is taken"
+    bench.turn(0.5)
+    assert pump.levels[-1] is True, "what is ordered comes before the next look"
+    assert second.starts == 1
+    bench.turn(0.5)
+    assert [len(bench.values(name)) for name in ("one", "other")] == [1, 1]
+
+
 def test_a_failing_device_is_told_offline_once_restarted_and_does_not_delay_others() -> None:
     sensor = Thermometer()
     bench = Bench(Attached("cellar", sensor, 10.0), Attached("attic", Thermometer(), 10.0))

@@ -97,6 +97,7 @@ class FakePort:
         self.waiting = bytearray(b"".join(waiting))
         self.lines: list[object] = []
         self.written: list[bytes] = []
+        self.closed = 0
         self._answer = answer
 
     def open(self, line: object) -> None:
@@ -121,6 +122,9 @@ class FakePort:
 
     def fileno(self) -> int | None:
         return None
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 _: type[SerialPort] = FakePort
