@@ -82,6 +82,16 @@ class Attached:
         return reading if rule is None else rule.apply(reading, now)
 
 
+@dataclass(slots=True)
+class Job:
+    """Something begun on a device, and when it goes on."""
+
+    attached: Attached
+    steps: Generator[float, None, Any]
+    act: Act | None
+    due: float = 0.0
+
+
 def steps_of(answer: Any) -> Generator[float, None, Any]:
     """A driver's `Steps` as a generator, whether it answered at once or waits in between."""
     if isinstance(answer, GeneratorType):

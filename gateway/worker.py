@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from drivers.base import Actuator, Corrupt, DriverError, Exclusive, Stream, Watched
 from gateway import attached as uses
-from gateway.attached import Attached
+from gateway.attached import Attached, Job
 from gateway.clock import Clock
 from gateway.model import Act, Acted, Reading, Sample, Value
 from gateway.schedule import Schedule
@@ -29,16 +28,6 @@ IDLE = 5.0
 SHORTEST = 0.01  # seconds between two looks
 SAVE_TOTALS = 60.0
 """Seconds between two savings of a counter's total: the card's wear against what a crash loses."""
-
-
-@dataclass(slots=True)
-class _Job:
-    """Something begun on a device, and when it goes on."""
-
-    attached: Attached
-    steps: Generator[float, None, Any]
-    act: Act | None
-    due: float = 0.0
 
 
 class Worker:
@@ -69,7 +58,7 @@ class Worker:
         self._save_total = save_total
         self._heartbeat = heartbeat
         self._schedule = Schedule()
-        self._jobs: list[_Job] = []
+        self._jobs: list[Job] = []
         self._orders: deque[Act] = deque()
         self._changed: deque[str] = deque()
         self._waiting = Waiting()
@@ -150,7 +139,7 @@ class Worker:
                     error = "expired before the output was free"
                     self._acted(Acted(act, self._clock.stamp(), None, error, expired=True))
                 else:
-                    self._begin(_Job(attached, uses.carry_out(attached, act), act))
+                    self._begin(Job(attached, uses.carry_out(attached, act), act))
 
     def _interrupted(self, attached: Attached) -> bool:
         """Whether the act that keeps the device busy gave way to the next one."""
@@ -173,9 +162,9 @@ class Worker:
         self._schedule.hold(attached.name)
         if attached.busy:
             return
-        self._begin(_Job(attached, uses.look(attached, self._clock.monotonic()), None))
+        self._begin(Job(attached, uses.look(attached, self._clock.monotonic()), None))
 
-    def _begin(self, job: _Job) -> None:
+    def _begin(self, job: Job) -> None:
         job.attached.busy = True
         self._jobs.append(job)
         self._step(job)
@@ -185,7 +174,7 @@ class Worker:
         for job in [job for job in self._jobs if job.due <= now]:
             self._step(job)
 
-    def _step(self, job: _Job) -> None:
+    def _step(self, job: Job) -> None:
         try:
             job.due = self._clock.monotonic() + next(job.steps)
             return
@@ -196,11 +185,11 @@ class Worker:
             self._end(job)
             self._failed(job.attached, error, job.act)
 
-    def _end(self, job: _Job) -> None:
+    def _end(self, job: Job) -> None:
         job.attached.busy = False
         self._jobs.remove(job)
 
-    def _succeeded(self, job: _Job, answer: Any) -> None:
+    def _succeeded(self, job: Job, answer: Any) -> None:
         attached, device = job.attached, job.attached.device
         self._schedule.succeeded(attached.name, self._clock.monotonic())
         if isinstance(device, Stream):

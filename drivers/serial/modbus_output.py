@@ -23,8 +23,8 @@ _NUMBERS = tuple(kind for kind in WORDS if kind not in ("bool", "string"))
 class ModbusOutput:
     """One coil or one register. Several outputs of a board are devices with the same unit.
 
-    A register with `on_value` is a switch, too; else it takes numbers from `lowest` to `highest`, in its
-    unit. pulse: like the relay's: `on` alone is taken, held for so long and let go.
+    A register with `on_value` is a switch, too; else it takes numbers from `lowest` to `highest`,
+    in its unit. pulse: like the relay's: `on` alone is taken, held for so long and let go.
     """
 
     def __init__(
