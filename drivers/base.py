@@ -95,7 +95,6 @@ class Decoder(Protocol):
 
     def close(self) -> list[Telegram | Corrupt]:
         """End of input: what is left in the buffer is a truncated telegram, or nothing."""
-        ...
 
 
 class DriverError(Exception):
@@ -139,7 +138,6 @@ class I2CBus(Protocol):
 
     def write_read(self, address: int, data: bytes, count: int) -> bytes:
         """Write, then read after a repeated start: no other master gets in between."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,30 +155,22 @@ class SerialPort(Protocol):
 
     def open(self, line: LineSettings) -> None:
         """Open, or change the settings of the open port. BusMissing, BusFault."""
-        ...
 
     def receive(self) -> bytes:
         """What has come so far, perhaps nothing; never waits. BusMissing when unplugged."""
-        ...
 
     def read(self, count: int, timeout: float) -> bytes:
         """Up to count bytes; fewer when timeout (seconds) ran out first."""
-        ...
 
     def write(self, data: bytes) -> None: ...
 
     def discard(self) -> None:
         """Forget what has come and was not read."""
-        ...
 
     def fileno(self) -> int | None:
         """For select; None where the transport has no descriptor (then it is polled)."""
-        ...
 
-    def close(self) -> None:
-        """Give the port up; the next `open` opens it anew. A network connection that died without
-        a word is revived by this alone."""
-        ...
+    def close(self) -> None: ...  # the next `open` opens it anew
 
 
 @runtime_checkable
@@ -190,7 +180,6 @@ class Sensor(Protocol):
     @property
     def channels(self) -> Sequence[Channel]:
         """Everything that `read` may return, known from the options alone."""
-        ...
 
     def start(self) -> Steps[None]: ...
 
@@ -205,13 +194,11 @@ class Watched(Protocol):
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Called once, before start. The driver may call changed from any thread, often."""
-        ...
 
 
 @runtime_checkable
 class Exclusive(Protocol):
-    """A device whose steps hold its bus: between a request and its answer, which it waits for in
-    steps, nothing else may be said on the line. Its bus runs one look or act at a time."""
+    """A device whose steps hold its bus: nothing may be said between its request and its answer."""
 
     exclusive: bool
 
@@ -253,24 +240,20 @@ class Actuator(Protocol):
     @property
     def channels(self) -> Sequence[Channel]:
         """One channel: the state that `state` reads back."""
-        ...
 
     def parse(self, value: Value) -> Value:
         """The value in the form `set` takes. ValueError says which values there are. Pure."""
-        ...
 
     def start(self, value: Value | None) -> Steps[None]:
         """Claim the output with direction and level in one step, so that nothing clicks.
 
         value None: leave the level as it is found.
         """
-        ...
 
     def set(self, value: Value) -> Steps[None]: ...
 
     def state(self) -> Steps[Value]:
         """Read back from the hardware, not from memory."""
-        ...
 
     def close(self) -> None: ...
 
@@ -289,7 +272,6 @@ class Safeguarded(Protocol):
 
     def safeguard(self, value: Value) -> Sequence[str]:
         """Lines `gpio LINE LEVEL` and `wait SECONDS`; empty where it cannot be done. Pure."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
