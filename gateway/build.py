@@ -28,6 +28,7 @@ from gateway.codecs.base import About, Dialect, LinkState, Settlement
 from gateway.control import Control
 from gateway.journal import Journal
 from gateway.journal_open import open_journal
+from gateway.link.batches import Batches
 from gateway.link.dialer import Login
 from gateway.link.link import Link
 from gateway.link.tls import TlsFiles
@@ -88,7 +89,16 @@ def assemble(settings: Settings) -> House:
         handlers=housekeeping.handlers(),
         budgets={budget.name: budget.limit for budget in settings.load_budget},
     )
-    link = make_link(settings, outbox, dialect, clock, control, hearts.register("link", STUCK))
+    batches = Batches(outbox) if settings.upstream.batch_every else None
+    link = make_link(
+        settings,
+        batches or outbox,
+        dialect,
+        clock,
+        control,
+        hearts.register("link", STUCK),
+        outbox.epoch,
+    )
     reporter = Reporter(
         dialect=dialect,
         board=link,
@@ -132,6 +142,8 @@ def assemble(settings: Settings) -> House:
     if local is not None:
         parts.append(threaded("local", local.run, local.stop))
     chores = [Chore(settings.gateway.health_every, reporter.health), Chore(60.0, reporter.anchor)]
+    if batches is not None:
+        chores.append(Chore(settings.upstream.batch_every, batches.due))
     return House(Supervisor(parts, chores, hearts), outbox, link, clock)
 
 
@@ -202,11 +214,12 @@ def make_dialect(settings: Settings, anchors: Mapping[str, float]) -> Dialect:
 
 def make_link(
     settings: Settings,
-    outbox: Outbox,
+    outbox: Outbox | Batches,
     dialect: Dialect,
     clock: Clock,
     control: Control,
     heartbeat: Callable[[], None],
+    epoch: int,
 ) -> Link:
     upstream = settings.upstream
     ttls = [d.output.command_ttl for d in settings.device if d.output is not None]
@@ -218,7 +231,7 @@ def make_link(
         clock=clock,
         urls=urls,
         client_id=upstream.client_id or f"tidegate-{settings.gateway.id}",
-        epoch=outbox.epoch,
+        epoch=epoch,
         on_command=lambda message, token: control.receive(message, lambda: link.acknowledge(token)),
         on_state=lambda state: control.link_changed(state is LinkState.CONNECTED),
         on_alarm=control.alarm,

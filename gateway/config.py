@@ -16,8 +16,9 @@ from gateway.config_check import check_alarms, check_buses, check_devices, check
 from gateway.config_devices import Configured, read_device
 from gateway.config_lines import positions
 from gateway.config_outputs import check_outputs
+from gateway.config_profile import with_profile
 from gateway.config_report import ConfigErrors, Place, Problem, Report
-from gateway.config_upstream import check_upstream
+from gateway.config_upstream import check_batches, check_upstream
 from gateway.config_values import INVALID, read_fields, refuse_unknown, substitute
 from gateway.settings import (
     AlarmSettings,
@@ -70,7 +71,7 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
     raw = _toml(text, file)
     report = Report(file, text.split("\n"), positions(text), raw)
     root = Place(report)
-    document = substitute(raw, env, root)
+    document = with_profile(substitute(raw, env, root))
     refuse_unknown(document, [*TABLES, *ARRAYS], root)
     tables = {
         name: read_fields(cls, document.get(name, {}), root.at(name))
@@ -105,6 +106,8 @@ def _check(
         check_gateway(tables["gateway"], root.at("gateway"))
     if tables["upstream"] is not INVALID:
         check_upstream(tables["upstream"], root.at("upstream"))
+        if tables["outbox"] is not INVALID:
+            check_batches(tables["upstream"], tables["outbox"], root)
     check_buses(buses)
     named = [table.get("name") for table in document.get("bus", []) if isinstance(table, dict)]
     check_devices(devices, {bus.name: bus for bus, _ in buses}, named)

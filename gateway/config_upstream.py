@@ -7,7 +7,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.config_report import Place, nearest
-from gateway.settings import UpstreamSettings
+from gateway.settings import OutboxSettings, UpstreamSettings
 
 SCHEMES = ("mqtt", "mqtts", "ws", "wss", "unix")
 PLAIN = ("mqtt", "ws")
@@ -31,6 +31,21 @@ def check_upstream(upstream: UpstreamSettings, place: Place) -> None:
             _check_host(parts, place.at("proxy"))
     _check_root(upstream.root, place.at("root"))
     _check_secrets(upstream, place)
+
+
+def check_batches(upstream: UpstreamSettings, outbox: OutboxSettings, root: Place) -> None:
+    """Readings that wait for a batch need batches, and let others overtake them."""
+    if not upstream.batch_every:
+        return
+    if upstream.history != "batch":
+        root.at("upstream", "history").error(
+            "sends one by one what batch_every has made wait", 'write history = "batch"'
+        )
+    if outbox.order != "live-first":
+        root.at("outbox", "order").error(
+            "cannot be kept: results and alarms overtake what batch_every makes wait",
+            'write order = "live-first"',
+        )
 
 
 def _check_url(url: str, insecure: bool, place: Place) -> None:

@@ -207,6 +207,12 @@ class Outbox:
             self._hurry()
         self._wake()
 
+    def has_backlog(self) -> bool:
+        """Whether something recorded before the link came up is not even in flight."""
+        with self._lock:
+            lanes = self._core.lanes
+            return any(row.window or row.late or lanes.unread(row) for row in lanes.rows)
+
     def stats(self) -> OutboxStats:
         with self._lock:
             core, books, usage = self._core, self._core.books, self._writer.usage

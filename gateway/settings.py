@@ -85,7 +85,7 @@ class UpstreamSettings:
     key_file: Annotated[str, Option("PEM private key")] = ""
     insecure: Annotated[bool, Option("allow a connection without TLS to another machine")] = False
     proxy: Annotated[str, Option("http://host:port or socks5://host:port")] = ""
-    keepalive: Annotated[int, Option("MQTT keep-alive", "s", low=5, high=3600)] = 30
+    keepalive: Annotated[int, Option("MQTT keep-alive", "s", low=5, high=65535)] = 30
     window: Annotated[int, Option("messages in flight at most", low=1, high=1000)] = 100
     clean_session: Annotated[bool, Option("do not let the broker keep commands while away")] = False
     session_expiry: Annotated[float, Option("how long the broker keeps commands", "s", low=0)] = (
@@ -101,6 +101,12 @@ class UpstreamSettings:
     history_rate: Annotated[
         float, Option("history entries a second at most, 0: as fast as the link", low=0)
     ] = 0.0
+    batch_every: Annotated[
+        float, Option("readings wait and go out together this often, 0: at once", "s", low=0)
+    ] = 0.0
+    metered: Annotated[
+        bool, Option("paid by the byte: keepalive 12h, batch_every and health_every 1d by default")
+    ] = False
     daily_bytes: Annotated[int, Option("budget of a metered link, 0: none", "B", low=0)] = 0
 
 

@@ -29,6 +29,11 @@ MAX_UNPACKED = 16 << 20
 
 def pack(entries: Sequence[Entry], dumps: Callable[[Mapping[str, Any]], bytes]) -> bytes:
     """Samples to one payload. ValueError for an entry that is no Sample."""
+    return zlib.compress(dumps(content(entries)), LEVEL)
+
+
+def content(entries: Sequence[Entry]) -> Fields:
+    """What `pack` writes and compresses."""
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for entry in entries:
         sample = entry.recorded
@@ -41,8 +46,7 @@ def pack(entries: Sequence[Entry], dumps: Callable[[Mapping[str, Any]], bytes]) 
             *[reading.channel for reading in sample.readings],
         )
         groups.setdefault(shape, []).append(entry)
-    series = [_series(group) for group in groups.values()]
-    return zlib.compress(dumps({"history": VERSION, "series": series}), LEVEL)
+    return {"history": VERSION, "series": [_series(group) for group in groups.values()]}
 
 
 def _series(entries: list[Entry]) -> Fields:
