@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from types import GeneratorType
 from typing import Any
@@ -29,6 +29,7 @@ class Attached:
 
     interval: seconds between looks; for a Stream, between samples at least. start, stop: an
     output's states, None to leave it as it is. ramp: largest change of an output a second, 0: none.
+    watch: told of every look, whether it is worth recording or not.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Attached:
     start: Value | None = None
     stop: Value | None = None
     ramp: float = 0.0
+    watch: Callable[[tuple[Reading, ...]], None] | None = None
 
     started: bool = False
     claimed: bool = False
@@ -65,7 +67,10 @@ class Attached:
     def worth(self, readings: Iterable[Reading], now: float) -> tuple[Reading, ...]:
         """What of one look is recorded: totals added up, filtered, rounded."""
         channels = self.channels
-        kept = (self._filtered(finite(reading), now) for reading in readings)
+        judged = tuple(self._judged(finite(reading), now) for reading in readings)
+        if self.watch is not None:
+            self.watch(judged)
+        kept = (self._filtered(reading, now) for reading in judged)
         return tuple(
             rounded(reading, channels[reading.channel].digits)
             if reading.channel in channels
@@ -74,12 +79,16 @@ class Attached:
             if reading is not None
         )
 
-    def _filtered(self, reading: Reading, now: float) -> Reading | None:
+    def _judged(self, reading: Reading, now: float) -> Reading:
         total = self.totals.get(reading.channel)
         if total is not None and isinstance(reading.value, int | float):
             reading = replace(reading, value=total.add(reading.value))
         rule = self.filters.get(reading.channel)
-        return reading if rule is None else rule.apply(reading, now)
+        return reading if rule is None else rule.judged(reading, now)
+
+    def _filtered(self, reading: Reading, now: float) -> Reading | None:
+        rule = self.filters.get(reading.channel)
+        return reading if rule is None else rule.worth(reading, now)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway import housekeeping, safe
 from gateway.alarms import AlarmRule, Alarms
@@ -41,6 +42,9 @@ from gateway.state import Store
 from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
 from gateway.version import VERSION
 from gateway.worker import Worker
+
+if TYPE_CHECKING:
+    from gateway.build_rules import RuleWork
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +81,7 @@ def assemble(settings: Settings) -> House:
     dialect = make_dialect(settings, anchors)
     attached = attach(settings, store)
     workers: dict[str, Worker] = {}
+    rules = _rules(settings, attached, store, anchors, outbox.epoch)
     control = Control(
         make_appliances(settings, attached, lambda act: workers[act.device].order(act)),
         store=store,
@@ -88,6 +93,7 @@ def assemble(settings: Settings) -> House:
         allowed=settings.gateway.allow,
         handlers=housekeeping.handlers(),
         budgets={budget.name: budget.limit for budget in settings.load_budget},
+        make_rules=rules.make if rules else None,
     )
     batches = Batches(outbox) if settings.upstream.batch_every else None
     link = make_link(
@@ -99,6 +105,8 @@ def assemble(settings: Settings) -> House:
         hearts.register("link", STUCK),
         outbox.epoch,
     )
+    if rules:
+        rules.connect(control, clock, link.notice)
     reporter = Reporter(
         dialect=dialect,
         board=link,
@@ -155,6 +163,21 @@ def _hold(state: Path) -> None:
     except OSError as error:
         # A disk that fails is no reason not to start; the outbox and the state say what it means.
         log.error("%s cannot be locked: %s", state, error.strerror or error)
+
+
+def _rules(
+    settings: Settings,
+    attached: Mapping[str, Attached],
+    store: Store,
+    anchors: Mapping[str, float],
+    epoch: int,
+) -> RuleWork | None:
+    """A house without rules does not load what they need."""
+    if not settings.rule:
+        return None
+    from gateway.build_rules import RuleWork
+
+    return RuleWork(settings, attached, store, anchors, epoch)
 
 
 def describe(

@@ -29,13 +29,19 @@ from gateway.settings import (
     Settings,
     UpstreamSettings,
 )
+from gateway.settings_rules import RuleSettings, SiteSettings
 
 __all__ = ["ConfigErrors", "Loaded", "Problem", "load", "parse"]
 
 T = TypeVar("T")
 
-TABLES = {"gateway": GatewaySettings, "upstream": UpstreamSettings, "outbox": OutboxSettings}
-ARRAYS = ("bus", "device", "alarm", "load_budget")
+TABLES = {
+    "gateway": GatewaySettings,
+    "upstream": UpstreamSettings,
+    "outbox": OutboxSettings,
+    "site": SiteSettings,
+}
+ARRAYS = ("bus", "device", "alarm", "load_budget", "rule")
 
 _TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -83,7 +89,14 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
     check_alarms(alarms)
     budgets = _read_tables(LoadBudgetSettings, "load_budget", document, root)
     check_outputs(devices, budgets)
+    rules = _read_tables(RuleSettings, "rule", document, root)
     _check(tables, buses, devices, document, root)
+    if rules or "site" in document:
+        # Only where they are used: what rules need is not in the memory of a house without them.
+        from gateway.config_conditions import Around
+        from gateway.config_rules import check_rules
+
+        check_rules(rules, Around(tables["gateway"], tables["site"], devices, root.at("site")))
     report.raise_errors()
     settings = Settings(
         **tables,
@@ -91,6 +104,7 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
         device=tuple(device.settings for device in devices),
         alarm=tuple(alarm for alarm, _ in alarms),
         load_budget=tuple(budget for budget, _ in budgets),
+        rule=tuple(rule for rule, _ in rules),
     )
     return Loaded(settings, report.warnings)
 

@@ -17,7 +17,7 @@ from gateway.settings import (
 )
 
 RESERVED = frozenset(
-    ["status", "session", "about", "health", "history", "command", "result", "alarm"]
+    ["status", "session", "about", "health", "history", "command", "result", "alarm", "event"]
 )
 """Topic levels beside the devices: a device of this name would speak in the gateway's place."""
 

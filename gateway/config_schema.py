@@ -16,13 +16,20 @@ from drivers.base import Option
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
-    """One key: its type without the note, its note, and its default unless it is required."""
+    """One key: its type without the note, its note, and its default unless it is required.
+
+    name: of the field or argument. One that is a word of Python has a _ behind it, its key none.
+    """
 
     name: str
     type: Any
     note: Option
     required: bool = False
     default: Any = None
+
+    @property
+    def key(self) -> str:
+        return self.name.rstrip("_")
 
 
 def fields_of(cls: type) -> dict[str, Setting]:
@@ -38,7 +45,8 @@ def fields_of(cls: type) -> dict[str, Setting]:
         else:
             default = field.default
         required = default is dataclasses.MISSING
-        found[field.name] = Setting(field.name, kind, note, required, None if required else default)
+        setting = Setting(field.name, kind, note, required, None if required else default)
+        found[setting.key] = setting
     return found
 
 

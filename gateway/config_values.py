@@ -96,9 +96,9 @@ def read_settings(
     """What the table says about the known settings, as arguments. Wrong values are left out."""
     found: dict[str, Any] = {}
     for setting in known.values():
-        here = place.at(setting.name, secret=setting.note.secret)
-        if setting.name in table:
-            value = convert(table[setting.name], setting.type, setting.note, here)
+        here = place.at(setting.key, secret=setting.note.secret)
+        if setting.key in table:
+            value = convert(table[setting.key], setting.type, setting.note, here)
             if value is not INVALID:
                 found[setting.name] = value
         elif setting.required:
@@ -232,6 +232,8 @@ def _suits(value: Any, kind: Any, note: Option) -> bool:
     origin = get_origin(kind)
     if origin is tuple:
         return isinstance(value, list)
+    if dataclasses.is_dataclass(kind):
+        return isinstance(value, dict)
     if origin is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(kind))
     if kind is float:

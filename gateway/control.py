@@ -9,29 +9,45 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable, Container, Mapping
+from typing import TYPE_CHECKING
 
 from gateway.alarms import Alarms
 from gateway.appliance import Appliance
 from gateway.clock import Clock
 from gateway.commands import Around, Commands
 from gateway.desk import LEDGER, AlarmDesk
-from gateway.events import DeviceChanged, Event, Happened, LinkChanged, Received, Total
+from gateway.events import (
+    DeviceChanged,
+    Event,
+    ForRules,
+    Happened,
+    LinkChanged,
+    Received,
+    Total,
+)
 from gateway.model import Acted, Command, Recorded, Result
 from gateway.orders import Done, Handler
 from gateway.outputs import Outputs
 from gateway.state import StateFault, Store
 
+if TYPE_CHECKING:  # a house without rules does not load them
+    from gateway.rule_desk import RuleDesk
+    from gateway.rules_model import Event as RuleEvent
+
 log = logging.getLogger(__name__)
 
+Raise = Callable[[str, bool, str], None]
+"""Name of an alarm, whether its cause is there, text."""
 IDLE = 5.0  # seconds between two turns without work, so that the heartbeat shows
 
 
 class Control:
     """Start it with `run` on a thread of its own. Everything else may be called from any thread.
 
-    record, nonce, answered: as `commands.Around` has them. alarms: decides about alarms.
+    record, nonce: as `commands.Around` has them. alarms: decides about alarms.
     allowed, handlers: commands to the gateway itself; lock, unlock and acknowledge are carried out
-    here. budgets: W, by the load budget's name.
+    here. budgets: W, by the load budget's name. make_rules: gives the desk of the rules, from how
+    to give a command and how to raise an alarm.
     """
 
     def __init__(
@@ -46,8 +62,8 @@ class Control:
         alarms: Alarms | None = None,
         allowed: Container[str] = (),
         handlers: Mapping[str, Handler] | None = None,
-        answered: Callable[[Result, float | None], None] = lambda result, wait: None,
         budgets: Mapping[str, float] | None = None,
+        make_rules: Callable[[Clock, Callable[[Command], None], Raise], RuleDesk] | None = None,
     ) -> None:
         self._store = store
         self._record = record
@@ -55,10 +71,11 @@ class Control:
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._outputs = Outputs(appliances, store, clock, budgets or {})
         self._desk = AlarmDesk(alarms or Alarms(), store, clock, record)
-        around = Around(record, nonce, answered, self._ledger_faulty)
+        around = Around(record, nonce, self._answered, self._ledger_faulty)
         own = {"lock": self._lock, "unlock": self._unlock, "acknowledge": self._acknowledge}
         orders = {**own, **(handlers or {})}
         self._commands = Commands(self._outputs, store, clock, around, allowed, orders)
+        self._rules = make_rules and make_rules(clock, self._command, self._desk.happened)
 
     @property
     def refused(self) -> int:
@@ -86,6 +103,10 @@ class Control:
         """The cause of an alarm is there, or has gone. Often the same is no more than once."""
         self._inbox.put(Happened(name, raised, text))
 
+    def for_rules(self, event: RuleEvent) -> None:
+        """A reading, or whether a device is there."""
+        self._inbox.put(ForRules(event))
+
     def stop(self) -> None:
         """Ends `run` after what is already in the inbox."""
         self._inbox.put(None)
@@ -100,6 +121,8 @@ class Control:
         self._outputs.restore_lock()
         self._desk.open()
         self._commands.resume()
+        if self._rules is not None:
+            self._rules.open()
 
     def turn(self) -> bool:
         """One event, or what is due meanwhile. False when `stop` was asked for."""
@@ -115,17 +138,40 @@ class Control:
         self._look_after()
         return True
 
+    def drain(self) -> float:
+        """What is in the inbox, and what follows, without waiting: for who moves the clock himself.
+
+        Seconds until something is due by itself.
+        """
+        while True:
+            self._look_after()
+            try:
+                event = self._inbox.get_nowait()
+            except queue.Empty:
+                return self._due()
+            if event is not None:
+                self._handle(event)
+
     def _handle(self, event: Event) -> None:
         match event:
             case Received(message, acknowledge):
                 self._commands.receive(message, acknowledge)
             case Acted():
                 self._commands.settle(event)
+                if self._rules is not None:
+                    self._rules.output(event.act.device, event.state)
             case LinkChanged(up):
                 self._outputs.link_changed(up)
+                if self._rules is not None:
+                    self._rules.link(up)
             case DeviceChanged(device, online):
                 if not online and device in self._outputs.known:
                     self._outputs.lost(device)
+                if self._rules is not None:
+                    self._rules.device(device, online)
+            case ForRules(news):
+                if self._rules is not None:
+                    self._rules.tell(news)
             case Happened(name, raised, text):
                 self._desk.happened(name, raised, text)
             case Total():
@@ -142,9 +188,23 @@ class Control:
         self._outputs.enforce()
         self._commands.look_after()
         self._desk.look_after()
+        if self._rules is not None:
+            self._rules.look_after()
 
     def _patience(self) -> float:
-        return max(0.0, min(IDLE, self._outputs.patience(), self._desk.patience()))
+        return max(0.0, min(IDLE, self._due()))
+
+    def _due(self) -> float:
+        rules = float("inf") if self._rules is None else self._rules.patience()
+        return min(self._outputs.patience(), self._desk.patience(), rules)
+
+    def _command(self, command: Command) -> None:
+        """One of our own: it goes the way of all others, but nobody waits to be acknowledged."""
+        self._commands.receive(command, lambda: None)
+
+    def _answered(self, result: Result, wait: float | None) -> None:
+        if self._rules is not None:
+            self._rules.answered(result, wait)
 
     def _ledger_faulty(self, fault: str) -> None:
         wrong = fault or self._store.reset

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.model import Acted, Command, Result
+
+if TYPE_CHECKING:  # a house without rules does not load them
+    from gateway import rules_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +47,11 @@ class DeviceChanged:
     online: bool
 
 
-Event = Received | Acted | LinkChanged | DeviceChanged | Total | Happened
+@dataclass(frozen=True, slots=True)
+class ForRules:
+    """Something that rules ask about."""
+
+    event: rules_model.Event
+
+
+Event = Received | Acted | LinkChanged | DeviceChanged | Total | Happened | ForRules

@@ -69,7 +69,10 @@ class ChannelFilter:
 
     def apply(self, reading: Reading, now: float) -> Reading | None:
         """The reading as it should be recorded, or None if it says nothing new."""
-        reading = self._judged(reading, now)
+        return self.worth(self.judged(reading, now), now)
+
+    def worth(self, reading: Reading, now: float) -> Reading | None:
+        """Of one that was judged: as it should be recorded, or None if it says nothing new."""
         if self._average > 0:
             mean = self._averaged(reading, now)
             if mean is None:
@@ -77,7 +80,8 @@ class ChannelFilter:
             reading = mean
         return self._if_new(reading, now)
 
-    def _judged(self, reading: Reading, now: float) -> Reading:
+    def judged(self, reading: Reading, now: float) -> Reading:
+        """With the quality that its plausibility leaves it."""
         value = _number(reading)
         if value is None:
             return reading

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from drivers.base import Option, Value
 from gateway.orders import ORDERS
+from gateway.settings_rules import RuleSettings, SiteSettings
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
 """Ids are topic levels: the alphabet every broker, Homie and Home Assistant agree on."""
@@ -229,3 +230,5 @@ class Settings:
     device: tuple[DeviceSettings, ...] = ()
     alarm: tuple[AlarmSettings, ...] = ()
     load_budget: tuple[LoadBudgetSettings, ...] = ()
+    site: SiteSettings = field(default_factory=SiteSettings)
+    rule: tuple[RuleSettings, ...] = ()

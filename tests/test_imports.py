@@ -29,7 +29,10 @@ OWNERS = {
 SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]
 """Of drivers, all others know only the contracts and the table of quantities."""
 CONTRACTS = ["drivers.base", "drivers.quantities"]
-PURE = ["model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"]
+PURE = [
+    *("model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"),
+    *("rules", "rules_model", "conditions", "conditions_joined", "timetable", "sun"),
+]
 NO_IO = {"socket", "sqlite3", "threading", "subprocess", "os", "paho", "queue", "select"}
 LINES = 300
 

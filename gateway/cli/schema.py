@@ -27,16 +27,24 @@ from gateway.settings import (
     LoadBudgetSettings,
     OutputSettings,
 )
+from gateway.settings_rules import ActionSettings, ConditionSettings, RuleSettings
 
 HELP = "Print the configuration's JSON Schema, for editors that complete and check TOML."
 EXAMPLES = """\
 tidegate schema > gateway.schema.json        # then, first line of gateway.toml:
                                              # #:schema ./gateway.schema.json"""
 
-OTHERS: dict[str, type] = {"alarm": AlarmSettings, "load_budget": LoadBudgetSettings}
+OTHERS: dict[str, type] = {
+    "alarm": AlarmSettings,
+    "load_budget": LoadBudgetSettings,
+    "rule": RuleSettings,
+}
 """Arrays of named tables that no driver adds anything to."""
 
 Schema = dict[str, Any]
+
+SHARED = {FilterSettings: "filter", ConditionSettings: "condition", ActionSettings: "action"}
+"""What is defined once, with its name; a condition may hold conditions."""
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 _SCALES: dict[str, Mapping[str, float]] = {"s": DURATIONS, "B": SIZES}
@@ -76,7 +84,7 @@ def schema(drivers: Iterable[Driver]) -> Schema:
             **{name: _array(cls) for name, cls in OTHERS.items()},
         },
         "definitions": {
-            "filter": _table(fields_of(FilterSettings)),
+            **{name: _table(fields_of(cls)) for cls, name in SHARED.items()},
             **{f"driver-{name}": definition for name, definition in devices.items()},
         },
     }
@@ -109,7 +117,7 @@ def _named(table: Schema) -> Schema:
 def _table(settings: Mapping[str, Setting]) -> Schema:
     return {
         "type": "object",
-        "required": [setting.name for setting in settings.values() if setting.required],
+        "required": [setting.key for setting in settings.values() if setting.required],
         "additionalProperties": False,
         "properties": {name: _setting(setting) for name, setting in settings.items()},
     }
@@ -134,8 +142,8 @@ def _kind(kind: Any, note: Option) -> Schema:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         inner, own_note = split(args[1])
         return {"type": "object", "additionalProperties": _kind(inner, own_note or note)}
-    if kind is FilterSettings:
-        return {"$ref": "#/definitions/filter"}
+    if kind in SHARED:
+        return {"$ref": f"#/definitions/{SHARED[kind]}"}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _table(fields_of(kind))
     return {"enum": list(note.choices)} if note.choices else _plain(kind, note)
