@@ -14,12 +14,18 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections import deque
 
 from gateway import service
 from gateway.build import House, assemble
 from gateway.config import parse
 from gateway.model import Key, Reading, Sample
+
+try:
+    from orjson import loads
+except ImportError:
+    loads = json.loads
 
 CONFIG = """
 [gateway]
@@ -35,10 +41,14 @@ history = "{history}"
 history_batch = {batch}
 
 [outbox]
+store = "{store}"
 size = "{size}"
 commit_every = {commit}
 durability = "{durability}"
 """
+
+ANSWER_EVERY = 0.005
+"""Seconds between two answers to the feeder: it waits for none of them, so one covers many."""
 
 RENAMED = {"seq": "number", "ts": "due"}
 """Keys of the bench's readings that are ours already."""
@@ -50,8 +60,9 @@ class Connection:
     def __init__(self, house: House, sock: socket.socket) -> None:
         self._house = house
         self._socket = sock
+        self._devices: dict[bytes, str] = {}
         self._unsettled: deque[Key] = deque()
-        self._more = threading.Semaphore(0)
+        self._more = threading.Event()
         self._open = True
         threading.Thread(target=self._take, daemon=True).start()
         threading.Thread(target=self._answer, daemon=True).start()
@@ -64,10 +75,10 @@ class Connection:
             for line in lines:
                 key = self._house.outbox.append(self._sample(line)).key
                 self._unsettled.append(key)
-            if lines:
-                self._more.release()
+            if lines and not self._more.is_set():
+                self._more.set()
         self._open = False
-        self._more.release()
+        self._more.set()
 
     def _receive(self) -> bytes:
         try:
@@ -77,20 +88,19 @@ class Connection:
 
     def _sample(self, line: bytes) -> Sample:
         topic, payload = line.split(b"\t", 1)
-        device = topic.split(b"/")[2].decode()
-        readings = tuple(
-            Reading(RENAMED.get(name, name), value) for name, value in json.loads(payload).items()
-        )
-        return Sample(device, self._house.clock.stamp(), readings)
+        device = self._devices.get(topic)
+        if device is None:
+            device = self._devices[topic] = topic.split(b"/")[2].decode()
+        readings = [Reading(RENAMED.get(k, k), v) for k, v in loads(payload).items()]
+        return Sample(device, self._house.clock.stamp(), tuple(readings))
 
     def _answer(self) -> None:
         settled = 0
         while self._open:
-            self._more.acquire()
+            self._more.wait()
+            self._more.clear()
             while self._unsettled and self._open:
-                # Waiting for the newest of what is there, then taking all that are safe by then,
-                # is one wake-up a group.
-                self._house.outbox.settled(self._unsettled[-1], 1.0)
+                time.sleep(ANSWER_EVERY)
                 before = settled
                 while self._unsettled and self._house.outbox.settled(self._unsettled[0], 0.0):
                     self._unsettled.popleft()
@@ -121,6 +131,7 @@ def main() -> int:
     parser.add_argument("--history", default="batch")
     parser.add_argument("--batch", type=int, default=200)
     parser.add_argument("--window", type=int, default=100)
+    parser.add_argument("--store", default="ring")
     parser.add_argument("--size", default="512MiB")
     parser.add_argument("--commit", type=float, default=0.05)
     parser.add_argument("--durability", default="window")
@@ -131,6 +142,7 @@ def main() -> int:
         history=options.history,
         batch=options.batch,
         window=options.window,
+        store=options.store,
         size=options.size,
         commit=options.commit,
         durability=options.durability,

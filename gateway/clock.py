@@ -44,8 +44,7 @@ class SystemClock:
         self._synchronised = False
         self._asked = float("-inf")
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
 
     def stamp(self) -> Stamp:
         boot = time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from gateway.model import Entry, Key, Klass, Lane
+from gateway.rows import Item, Row, merge
 
 LIVE_KEPT = 1000
 """Entries that wait for a slow link in memory although they are on disk."""
@@ -24,41 +25,6 @@ WINDOW = 500
 
 END = 1 << 62
 """A sequence number above all."""
-
-
-class Item:
-    """An entry in memory. taken: monotonic seconds. size: bytes it is counted for.
-
-    shelved: it comes from the shelf, so no cursor will come by to read it again.
-    """
-
-    __slots__ = ("entry", "settled", "shelved", "size", "taken", "written")
-
-    def __init__(self, entry: Entry, taken: float, size: int) -> None:
-        self.entry = entry
-        self.taken = taken
-        self.size = size
-        self.written = False
-        self.settled = False
-        self.shelved = False
-
-    @property
-    def key(self) -> Key:
-        return self.entry.key
-
-
-class Row:
-    """Where the entries of one importance wait."""
-
-    __slots__ = ("cursor", "late", "live", "low", "window")
-
-    def __init__(self, low: Klass) -> None:
-        self.low = low
-        self.live: deque[Item] = deque()
-        self.late: deque[Item] = deque()
-        self.window: deque[Item] = deque()
-        self.cursor: Key | None = None
-        """Every key up to here that is on disk and unsent is in the window or in flight."""
 
 
 class Lanes:
@@ -93,8 +59,11 @@ class Lanes:
         class below `least`."""
         taken: list[tuple[Entry, Lane]] = []
         for row in self.rows:
-            self._take(row.live, limit, least, taken)
+            if row.live:
+                self._take(row.live, limit, least, taken)
         limit = min(limit, len(taken) + history)
+        if len(taken) >= limit:
+            return taken
         for row in self.rows:
             self._take(row.window, limit, least, taken)
             if not self.unread(row):
@@ -148,7 +117,7 @@ class Lanes:
         """To be tried again, among the backlog."""
         item = Item(entry, 0.0, 0)
         item.written = item.shelved = True
-        _merge(self._row(item).window, [item])
+        merge(self._row(item).window, [item])
         return item
 
     def accepted(self, keys: Iterable[Key]) -> list[Item]:
@@ -187,9 +156,9 @@ class Lanes:
                 late.append(item)
             elif row.cursor is not None and item.key <= row.cursor:
                 window.append(item)
-        _merge(row.live, live)
-        _merge(row.window, window)
-        _merge(row.late, late)
+        merge(row.live, live)
+        merge(row.window, window)
+        merge(row.late, late)
 
     def link_changed(self, up: bool, next_seq: int) -> None:
         """What is unsent belongs to the backlog now; from the next number on it is live."""
@@ -274,6 +243,10 @@ class Lanes:
         self.prune()
         return gone
 
+    def has_backlog(self) -> bool:
+        """Whether something waits that is not live, in memory or on disk."""
+        return any(row.window or row.late or self.unread(row) for row in self.rows)
+
     def live_waits(self) -> bool:
         return any(row.live for row in self.rows)
 
@@ -286,13 +259,6 @@ class Lanes:
 
     def _row_of(self, entry: Entry) -> Row:
         return self._first if entry.klass >= Klass.ALARM and not self._fifo else self._rest
-
-
-def _merge(queue: deque[Item], items: Sequence[Item]) -> None:
-    if items:
-        ordered = sorted((*items, *queue), key=lambda item: item.entry.key)
-        queue.clear()
-        queue.extend(ordered)
 
 
 def _before(key: Key) -> Key:

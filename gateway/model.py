@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from drivers.base import Action, Channel, Quality, Reading, Value
 
@@ -216,9 +217,11 @@ class Lane(StrEnum):
     HISTORY = "history"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """An entry's name for ever: the run that recorded it, and its number in that run (from 1)."""
+class Key(NamedTuple):
+    """An entry's name for ever: the run that recorded it, and its number in that run (from 1).
+
+    A tuple, for it is compared and looked up more often than anything else in the house.
+    """
 
     epoch: int
     seq: int

@@ -70,7 +70,8 @@ class Outbox:
         """Higher than what was given when the journal knows of a higher one: tell the state."""
         self._each = durability == "each"
         self._commit_every = commit_every
-        lock = threading.RLock()
+        lock = self._held = threading.RLock()
+        """The one lock of the outbox, for those who only hold it."""
         self._lock = threading.Condition(lock)
         """Its waiters wait for the disk or an acknowledgement."""
         self._work = threading.Condition(lock)
@@ -139,15 +140,16 @@ class Outbox:
         the storage fails: `settled` tells. A COUNTER is written at once too, but a sensor does not
         wait for the card.
         """
-        with self._lock:
+        with self._held:
             item = self._core.record(recorded)
-            waits = self._each or item.entry.klass >= Klass.RESULT
-            due = self._core.commit_due(self._commit_every)
-            if due is not None and due < self._sleeps_until:
-                self._work.notify()
-            while waits and not item.written and not item.settled and self._may_wait():
-                self._lock.wait()
-        self._wake()
+            self._hasten(self._core.commit_due(self._commit_every))
+            wanted = self._wanted(item.taken)
+        # Sent at once, while the disk still works on it: whichever is first settles it.
+        self._wake(wanted)
+        if self._each or item.entry.klass >= Klass.RESULT:
+            with self._lock:
+                while not item.written and not item.settled and self._may_wait():
+                    self._lock.wait()
         return item.entry
 
     def _may_wait(self) -> bool:
@@ -176,17 +178,19 @@ class Outbox:
         history: how many of them may come from the backlog, None for all. least: lower classes
         are held back.
         """
-        with self._lock:
+        with self._held:
             taken = self._core.take(limit, limit if history is None else history, least)
-            self._hurry()
+            if self._core.lanes.has_backlog():
+                self._hurry()
         return taken
 
     def accepted(self, keys: Iterable[Key]) -> None:
         """The broker has them: forgotten. Keys that are not in flight do not matter."""
-        with self._lock:
+        with self._held:
             self._core.accepted(keys)
             self._lock.notify_all()
-            self._hurry()
+            if self._core.forgets or self._core.unshelved:
+                self._hurry()
 
     def refused(self, key: Key, reason: str) -> None:
         """The broker will never take it: to the shelf."""
@@ -196,16 +200,16 @@ class Outbox:
 
     def returned(self, keys: Iterable[Key]) -> None:
         """They were not sent after all: kept, and taken again in order."""
-        with self._lock:
+        with self._held:
             self._core.lanes.returned(keys)
-        self._wake()
+        self._look()
 
     def link_changed(self, up: bool) -> None:
         """What is unsent when the link comes up is history. Give back what is in flight before."""
         with self._lock:
             self._core.link_changed(up)
             self._hurry()
-        self._wake()
+        self._look()
 
     def has_backlog(self) -> bool:
         """Whether something recorded before the link came up is not even in flight."""
@@ -250,22 +254,35 @@ class Outbox:
         return self._clean is True
 
     def _hurry(self) -> None:
-        due = self._writer.due()
+        """Something has changed that the writer may have to do with. Under the lock."""
+        self._hasten(self._writer.due())
+
+    def _hasten(self, due: float | None) -> None:
         if due is not None and due < self._sleeps_until:
             self._work.notify()
 
-    def _wake(self) -> None:
-        with self._lock:
-            wakes = self._core.wakes(self._core.monotonic())
-            if wakes:
-                self._core.hungry = False
-        for wake in self._wakes if wakes else ():
+    def _look(self) -> None:
+        """Wake who takes, if there is something for him now."""
+        with self._held:
+            wanted = self._wanted(self._core.monotonic())
+        self._wake(wanted)
+
+    def _wanted(self, now: float) -> bool:
+        """Whether who takes is to be woken: once, until he takes again. Under the lock."""
+        wanted = self._core.wakes(now)
+        if wanted:
+            self._core.hungry = False
+        return wanted
+
+    def _wake(self, wanted: bool) -> None:
+        """Without the lock, for whoever is woken wants it next."""
+        for wake in self._wakes if wanted else ():
             wake()
 
     def step(self) -> None:
         """One round of the writer's work, for those who run it by hand instead of `start`."""
         self._writer.step()
-        self._wake()
+        self._look()
 
     def _run(self) -> None:
         while not self._stopping:

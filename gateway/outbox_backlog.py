@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from gateway import eviction, gaps, records
 from gateway.journal import Damage, Journal, Record
-from gateway.lanes import WINDOW, Row
+from gateway.lanes import WINDOW
 from gateway.model import Entry, GapReason, Key
 from gateway.outbox_core import Core
+from gateway.rows import Row
 
 
 class Backlog:

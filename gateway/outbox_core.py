@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gateway import gaps
 from gateway.books import Books
-from gateway.lanes import Item, Lanes
+from gateway.lanes import Lanes
 from gateway.model import (
     Alarm,
     Entry,
@@ -23,6 +23,7 @@ from gateway.model import (
     Stamp,
 )
 from gateway.records import device_of, klass_of, wall_of
+from gateway.rows import Item
 
 GROUP = 64 << 10
 """Bytes that are worth a write at once."""

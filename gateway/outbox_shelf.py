@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from gateway import gaps, records
 from gateway.journal import Record
-from gateway.lanes import Item
 from gateway.model import Entry, GapReason, Key
 from gateway.outbox_core import Core
+from gateway.rows import Item
 from gateway.shelf import DISCARD, LIMIT, RETRY, Shelf
 
 LOOK = 5.0

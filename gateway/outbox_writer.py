@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway import gaps
 from gateway.journal import LARGEST, Journal, JournalFault, JournalFull, JournalUsage, Mark, Record
-from gateway.lanes import Item
 from gateway.model import GapReason
 from gateway.outbox_backlog import Backlog
 from gateway.outbox_core import Core
 from gateway.outbox_eviction import Evictor
 from gateway.outbox_shelf import ShelfKeeper, to_record
+from gateway.rows import Item
 
 GROUP_LIMIT = 256 << 10
 """Bytes in one write at most: a slow card shall not hold a result back behind megabytes."""

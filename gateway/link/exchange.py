@@ -18,6 +18,9 @@ from gateway.model import Key
 TURN = 5.0
 """Seconds between two heartbeats at most."""
 
+HEAP = 0.004
+"""Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
+
 
 class Exchange:
     """ack_timeout: seconds without an answer after which the broker is taken for dead.
@@ -52,6 +55,8 @@ class Exchange:
         self._counted = (0, 0)
         self._unsent = 0
         self._opened: float | None = None
+        self._read_at = 0.0
+        self._wall, self._wall_until = 0.0, 0.0
 
     @property
     def lasted(self) -> float | None:
@@ -67,16 +72,11 @@ class Exchange:
     def turn(self, at_most: float = TURN) -> None:
         """Waits for something to do, and does it. Lost."""
         connection = self.connection
-        line, waker = connection.fileno(), self._waker.fileno()
-        timeout = min(at_most, self._timeout(self._clock.monotonic()))
-        writers = [line] if connection.wants_write else []
-        readable, _, _ = select.select([line, waker], writers, [], timeout)
-        if waker in readable:
-            self._waker.drain()
-            self._sender.woken()
-        if line in readable:
-            connection.read()
+        may_read = self._wait(at_most)
         now = self._clock.monotonic()
+        if may_read:
+            self._read_at = now
+            connection.read()
         connection.tick(now)
         if self._opened is not None:
             self._work(now)
@@ -85,6 +85,25 @@ class Exchange:
         if not connection.wants_write:
             self._sender.written()
         self._count()
+
+    def _wait(self, at_most: float) -> bool:
+        """Until there is something to do; whether something may have come from the broker."""
+        line, waker = self.connection.fileno(), self._waker.fileno()
+        now = self._clock.monotonic()
+        timeout = min(at_most, self._timeout(now))
+        writers = [line] if self.connection.wants_write else []
+        # While readings come one after the other, the answers to several are read together.
+        heap = self._read_at + HEAP - now
+        if 0.0 < heap < timeout and not writers and self._sender.patient:
+            readable, _, _ = select.select([waker], [], [], heap)
+            if not readable or heap < HEAP / 4:
+                readable.append(line)
+        else:
+            readable, _, _ = select.select([line, waker], writers, [], timeout)
+        if waker in readable:
+            self._waker.drain()
+            self._sender.woken()
+        return line in readable
 
     def _timeout(self, now: float) -> float:
         if self.connection.open and now < self._paused_until:
@@ -103,9 +122,8 @@ class Exchange:
             self._paused_until = now + QUOTA_PAUSE
         self._inbox.send_acks(self.connection)
         if now >= self._paused_until and not self._leaving:
-            wall = self._clock.stamp().wall
             least = least_class(self._tally.total, self._daily_bytes)
-            self._sender.fill(self.connection, now, wall, least)
+            self._sender.fill(self.connection, now, self._wall_of(now), least)
         self._deadline(now)
 
     def _deadline(self, now: float) -> None:
@@ -143,6 +161,12 @@ class Exchange:
         sent, received = self.connection.sent, self.connection.received
         if (sent, received) != self._counted:
             before = self._counted
-            wall = self._clock.stamp().wall
+            wall = self._wall_of(self._clock.monotonic())
             self._tally.add(wall, sent - before[0], received - before[1])
             self._counted = (sent, received)
+
+    def _wall_of(self, now: float) -> float:
+        """Wall seconds, up to a second ago: enough for expiry and for the day's budget."""
+        if now >= self._wall_until:
+            self._wall, self._wall_until = self._clock.stamp().wall, now + 1.0
+        return self._wall

@@ -17,14 +17,12 @@ from gateway.link.connection import Connection
 from gateway.link.decisions import window_of
 from gateway.link.flights import Cargo, Flight, Flights, Settled
 from gateway.link.pacing import HistoryWindow, TokenBucket
+from gateway.link.packets import size_of
 from gateway.link.reasons import reason_text
 from gateway.model import Entry, Key, Klass, Lane, Sample
 
 log = logging.getLogger(__name__)
 
-PACKET_OVERHEAD = 32
-"""Bytes of a PUBLISH beside topic, payload and properties, generously."""
-PROPERTY_OVERHEAD = 8
 BURST_BYTES = 256 * 1024
 """Nothing more is encoded while so much waits for the socket."""
 TRIES = 5
@@ -173,19 +171,22 @@ class Sender:
             return
         room = self.window - len(self.flights)
         history = self._history_room(room, now)
-        taken = self._outbox.take(max(room, history), history, least)
+        limit = max(room, history)
+        taken = self._outbox.take(limit, history, least)
         backlog: list[Entry] = []
+        late = 0
         for entry, lane in taken:
-            if lane is Lane.HISTORY:
-                self._bucket.spend(1)
+            late += lane is Lane.HISTORY
             if self._batch and lane is Lane.HISTORY and isinstance(entry.recorded, Sample):
                 backlog.append(entry)
             else:
                 self._load([entry], self._dialect.live(entry), connection, lane)
         if backlog:
             self._load(backlog, self._dialect.history(backlog), connection, Lane.HISTORY)
-        # Nothing means empty, until the outbox wakes us or the backlog may have more of the window.
-        self._more = bool(taken) or history == 0
+        self._bucket.spend(late)
+        # Less than asked for means empty, until the outbox wakes us; or that the backlog may have
+        # no more of the window for now.
+        self._more = len(taken) >= limit or late >= history
 
     def due(self, now: float) -> float | None:
         """Seconds until the backlog may go on, None if no clock holds it back."""
@@ -230,6 +231,8 @@ class Sender:
     def settle(self, connection: Connection, now: float) -> tuple[list[Key], bool]:
         """Takes in the broker's answers: what it accepted, and whether it asks for a pause."""
         settled = Settled()
+        if not connection.answers:
+            return settled.accepted, False
         while connection.answers:
             mid, code = connection.answers.popleft()
             flight = self.flights.answered(mid, code, now, settled)
@@ -240,7 +243,6 @@ class Sender:
     def _settle(self, settled: Settled) -> bool:
         if settled.accepted:
             self._outbox.accepted(settled.accepted)
-            self._more = True
             if self._tries:
                 for key in settled.accepted:
                     self._tries.pop(key, None)
@@ -258,7 +260,8 @@ class Sender:
                 self.shelve(key, f"{reason_text(code)}, {TRIES} times ({topic})")
             else:
                 again.append(key)
-        self._outbox.returned(again)
+        if again:
+            self._outbox.returned(again)
         return bool(again)
 
     def shelve(self, key: Key, reason: str) -> None:
@@ -279,17 +282,13 @@ class Sender:
         return flying
 
     @property
+    def patient(self) -> bool:
+        """Answers are to come, and so much of the window is free that nobody waits for them."""
+        return 0 < 2 * len(self.flights) < self.window
+
+    @property
     def quiet(self) -> bool:
         """Nothing is in flight and nothing waits here."""
         with self._lock:
             notices = bool(self._notices)
         return not (notices or self._queue or len(self.flights))
-
-
-def size_of(publication: Publication) -> int:
-    """Bytes of the PUBLISH packet, never less than it will have."""
-    p = publication
-    size = PACKET_OVERHEAD + len(p.topic.encode()) + len(p.payload)
-    if p.correlation or p.content_type or p.expires:
-        size += 3 * PROPERTY_OVERHEAD + len(p.correlation) + len(p.content_type)
-    return size + sum(len(k.encode()) + len(v.encode()) + PROPERTY_OVERHEAD for k, v in p.user)

@@ -1,35 +1,39 @@
-"""Wakes a thread out of select, from any other thread, however often for one byte."""
+"""Wakes a thread out of select, from any other thread, however often for one system call."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
+import os
+import threading
 
 
 class Waker:
     def __init__(self) -> None:
-        self._read, self._write = socket.socketpair()
-        self._read.setblocking(False)
-        self._write.setblocking(False)
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._closing = threading.Lock()
         self._awake = False
 
     def wake(self) -> None:
-        # Two threads may both find it False and send two bytes: harmless.
-        if not self._awake:
-            self._awake = True
-            # Full means that it will wake anyway; closed means that nobody waits any more.
-            with contextlib.suppress(OSError):
-                self._write.send(b"\0")
+        # Two threads may both find it False and write twice: harmless.
+        if self._awake:
+            return
+        self._awake = True
+        with self._closing:
+            if self._event >= 0:
+                os.eventfd_write(self._event, 1)
 
     def drain(self) -> None:
         """What was asked for before this call must be looked at after it."""
         self._awake = False
         with contextlib.suppress(BlockingIOError):
-            self._read.recv(4096)
+            os.eventfd_read(self._event)
 
     def fileno(self) -> int:
-        return self._read.fileno()
+        return self._event
 
     def close(self) -> None:
-        self._read.close()
-        self._write.close()
+        """Nobody waits any more; `wake` does nothing from here on."""
+        # Under the lock: a number that is closed may be another file's by the time of a write.
+        with self._closing:
+            os.close(self._event)
+            self._event = -1

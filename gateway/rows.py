@@ -1,0 +1,51 @@
+"""Where entries wait in memory: one of them, and the queues of one importance. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from gateway.model import Entry, Key, Klass
+
+
+class Item:
+    """An entry in memory. taken: monotonic seconds. size: bytes it is counted for.
+
+    shelved: it comes from the shelf, so no cursor will come by to read it again.
+    """
+
+    __slots__ = ("entry", "settled", "shelved", "size", "taken", "written")
+
+    def __init__(self, entry: Entry, taken: float, size: int) -> None:
+        self.entry = entry
+        self.taken = taken
+        self.size = size
+        self.written = False
+        self.settled = False
+        self.shelved = False
+
+    @property
+    def key(self) -> Key:
+        return self.entry.key
+
+
+class Row:
+    """Where the entries of one importance wait."""
+
+    __slots__ = ("cursor", "late", "live", "low", "window")
+
+    def __init__(self, low: Klass) -> None:
+        self.low = low
+        self.live: deque[Item] = deque()
+        self.late: deque[Item] = deque()
+        self.window: deque[Item] = deque()
+        self.cursor: Key | None = None
+        """Every key up to here that is on disk and unsent is in the window or in flight."""
+
+
+def merge(queue: deque[Item], items: Sequence[Item]) -> None:
+    """These among what waits there, in order."""
+    if items:
+        ordered = sorted((*items, *queue), key=lambda item: item.entry.key)
+        queue.clear()
+        queue.extend(ordered)
