@@ -8,6 +8,7 @@ did not, and after a crash a gap may be told twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from gateway.journal import Damage, Mark, Record
@@ -18,6 +19,18 @@ MAX_RUNS = 64
 
 MAX_GAPS = 32
 """Devices that are named one by one in the account of an eviction; above, one gap for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The run before. Up to durable_seq everything was on disk or acknowledged, as far as is known.
+
+    clean: it ended in order, and durable_seq is its last number. Otherwise a gap record says so.
+    """
+
+    epoch: int
+    durable_seq: int
+    clean: bool
 
 
 def account(reason: GapReason, stamp: Stamp, gone: Sequence[Record]) -> list[Gap]:

@@ -11,9 +11,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from gateway import gaps
+from gateway.gaps import Previous
 from gateway.journal import Journal, JournalFault
 from gateway.model import Entry, Key, Klass, Lane, OutboxStats, Recorded, Stamp
 from gateway.outbox_backlog import Backlog
@@ -22,18 +22,6 @@ from gateway.outbox_eviction import Evictor
 from gateway.outbox_shelf import ShelfKeeper
 from gateway.outbox_writer import Writer
 from gateway.shelf import Shelf
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """The run before. Up to durable_seq everything was on disk or acknowledged, as far as is known.
-
-    clean: it ended in order, and durable_seq is its last number. Otherwise a gap record says so.
-    """
-
-    epoch: int
-    durable_seq: int
-    clean: bool
 
 
 def _silent(_: str) -> None:
