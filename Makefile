@@ -1,6 +1,8 @@
 # make demo    shows the gateway at work; ARGS="--for 20" for a run without a terminal
 # make venv    .venv with the command `tidegate`
 # make test    lint, types and tests
+# make deb     the Debian package, in dist/
+# make rig     the package in a virtual machine with real devices
 # Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test lint schema mosquitto clean
+.PHONY: demo venv test lint schema mosquitto deb rig clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -26,6 +28,7 @@ $(VENV)/installed: pyproject.toml
 	@echo "setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --editable '.[demo]'
+	@$(VENV)/bin/python -m compileall -q gateway drivers
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
@@ -56,3 +59,15 @@ schema: $(VENV)/installed
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The Debian package, in dist/.
+deb: $(VENV)/installed
+	@$(VENV)/bin/python deploy/debian/build.py
+
+# The package in a virtual machine with real I2C, GPIO, serial and watchdog devices under systemd.
+# RIG is the folder of the rig; its README says what it needs.
+RIG ?= ../shared/rig
+rig: $(VENV)/installed-dev mosquitto
+	@test -x $(RIG)/build || { echo "no rig in $(RIG): make rig RIG=FOLDER" >&2; exit 1; }
+	$(RIG)/build
+	TIDEGATE_RIG=$(abspath $(RIG)) $(VENV)/bin/pytest -o addopts=-q --timeout 1800 tests/rig $(ARGS)

@@ -8,6 +8,7 @@ right, the offset between the two corrects the stamps that were taken before (`c
 from __future__ import annotations
 
 import ctypes
+import errno
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +20,8 @@ from gateway.model import Stamp
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 TIME_ERROR = 5
 """adjtimex(2): the clock is not synchronised."""
+TIMESYNC_MARK = Path("/run/systemd/timesync/synchronized")
+"""Made by systemd-timesyncd(8) when it has set the clock in this boot."""
 SYNC_EVERY = 1.0
 """Seconds for which the kernel's answer is taken as still true; asking costs a system call."""
 
@@ -34,11 +37,15 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clocks (clock_gettime(2), adjtimex(2), proc(5) for the boot id)."""
+    """The machine's own clocks (clock_gettime(2), adjtimex(2), proc(5) for the boot id).
 
-    def __init__(self) -> None:
+    mark: looked for where a sandbox forbids adjtimex, even to read.
+    """
+
+    def __init__(self, mark: Path = TIMESYNC_MARK) -> None:
         self.boot_id = BOOT_ID.read_text("ascii").replace("-", "")[:8]
-        self._adjtimex = ctypes.CDLL(None).adjtimex
+        self._mark = mark
+        self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
         # struct timex is 208 bytes on 64-bit Linux, less on 32-bit. modes = 0 only reads.
         self._timex = ctypes.create_string_buffer(512)
         self._synchronised = False
@@ -52,10 +59,16 @@ class SystemClock:
 
     def _is_synchronised(self, boot: float) -> bool:
         if boot - self._asked >= SYNC_EVERY:
-            ctypes.memset(self._timex, 0, len(self._timex))
-            self._synchronised = self._adjtimex(self._timex) not in (TIME_ERROR, -1)
+            self._synchronised = self._ask()
             self._asked = boot
         return self._synchronised
+
+    def _ask(self) -> bool:
+        ctypes.memset(self._timex, 0, len(self._timex))
+        state = self._adjtimex(self._timex)
+        if state == -1 and ctypes.get_errno() == errno.EPERM:
+            return self._mark.exists()
+        return state not in (TIME_ERROR, -1)
 
 
 def offset_of(stamp: Stamp) -> float:

@@ -15,7 +15,13 @@ from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
-LEVELS = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+LEVELS = {
+    logging.DEBUG: 7,
+    logging.INFO: 6,
+    logging.WARNING: 4,
+    logging.ERROR: 3,
+    logging.CRITICAL: 2,
+}
 """Python's levels to syslog's, as sd-daemon(3) prefixes them."""
 
 
@@ -55,9 +61,12 @@ class JournalFormatter(logging.Formatter):
 
 def set_up_logging(level: str, environment: Mapping[str, str] = os.environ) -> None:
     """To the journal under systemd, else to stderr with the time."""
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    if environment.get("JOURNAL_STREAM"):
-        handler = _journal_handler() or handler
+    journal = _journal_handler() if environment.get("JOURNAL_STREAM") else None
+    handler: logging.Handler = journal or logging.StreamHandler(sys.stderr)
+    if journal is not None:
+        # It hands level, thread and place over as fields of their own.
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    elif environment.get("JOURNAL_STREAM"):
         handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
     else:
         handler.setFormatter(

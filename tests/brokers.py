@@ -17,7 +17,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
-PATIENCE = 15.0
+PATIENCE = 45.0
 """Seconds that a test waits for something that takes milliseconds on a quiet machine."""
 
 

@@ -91,6 +91,9 @@ def _lgpio_factory(chip: int | None) -> Factory:
         from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
     except (ImportError, AttributeError) as error:
         raise BusMissing(LGPIO_MISSING) from error
+    except OSError as error:
+        # Its import makes a pipe, .lgd-nfyN, in the working directory.
+        raise BusMissing(f"lgpio needs a working directory that it may write: {error}") from error
 
     class HeldLgpioPin(HeldPin, LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
         def output_with_state(self, state: bool) -> None:

@@ -24,6 +24,7 @@ VERBS = {
     "decode": "gateway.cli.decode",
     "watch": "gateway.cli.watch",
     "status": "gateway.cli.status",
+    "unit": "gateway.cli.unit",
     "demo": "gateway.cli.demo",
     "audit": "gateway.cli.audit",
     "schema": "gateway.cli.schema",

@@ -1,0 +1,226 @@
+"""The package, installed in a virtual machine with real I2C, GPIO, serial and watchdog devices.
+
+`make rig` runs these. TIDEGATE_RIG names the folder of the rig (rig.py, i2cbus.py); without it they
+are skipped with a word. The broker and the consumer run on this side, as at the far end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.base import NoAnswer
+from drivers.simulated.bme280 import Bme280
+from gateway.cli.demo_player import telegrams
+from tests.brokers import Listener, Mosquitto
+
+RIG = os.environ.get("TIDEGATE_RIG", "")
+CHECKOUT = Path(__file__).resolve().parents[2]
+METER = CHECKOUT / "tests/captures/sml/ISKRA_MT175_eHZ.bin"
+RELAY = 17
+COMMIT_WINDOW = 0.5
+
+CONFIG = """\
+[gateway]
+id = "rig"
+health_every = "2s"
+
+[upstream]
+url = "mqtt://10.0.3.2:{port}"
+insecure = true     # the rig's own network
+
+[outbox]
+size = "4MiB"
+store = "{store}"
+commit_every = 0.5
+
+[[bus]]
+name = "i2c"
+kind = "i2c"
+device = "/dev/rig/i2c-usb"
+
+[[bus]]
+name = "head"
+kind = "serial"
+device = "/dev/rig/meter0"
+
+[[bus]]
+name = "pins"
+kind = "gpio"
+
+[[device]]
+name = "climate"
+driver = "bme280"
+bus = "i2c"
+interval = "500ms"
+address = 0x76
+
+[[device]]
+name = "meter"
+driver = "sml"
+bus = "head"
+interval = "1s"
+
+[[device]]
+name = "relay"
+driver = "relay"
+bus = "pins"
+pin = {relay}
+stop = "off"
+
+[[device]]
+name = "machine"
+driver = "host"
+interval = "1s"
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not Path(RIG, "rig.py").is_file():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="TIDEGATE_RIG names no rig; see make rig"))
+
+
+def rig_modules() -> Any:
+    """rig and i2cbus, which are no packages: their folder has to be on the path."""
+    if RIG not in sys.path:
+        sys.path.insert(0, RIG)
+    import i2cbus
+    import rig
+
+    return rig, i2cbus
+
+
+class Board:
+    """The virtual machine with the package installed, its chips, and the broker on this side."""
+
+    def __init__(self, guest: Any, broker: Mosquitto, chip: Bme280) -> None:
+        self.guest = guest
+        self.broker = broker
+        self.chip = chip
+
+    def run(self, command: str, timeout: float = 120) -> str:
+        """Output of a command that has to succeed."""
+        done = self.guest.run(command, timeout=timeout)
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return str(done.stdout)
+
+    def wait(self, condition: Callable[[], bool], what: str, within: float = 120) -> float:
+        """Seconds that it took."""
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > within:
+                journal = self.guest.run("journalctl -u tidegate -n 40 --no-pager").stdout
+                pytest.fail(f"not within {within:g} s: {what}\n{journal}")
+            time.sleep(0.2)
+        return time.monotonic() - began
+
+    def show(self, name: str) -> str:
+        return self.run(f"systemctl show tidegate -P {name}").strip()
+
+    def relay(self) -> int:
+        return int(self.guest.gpio_value(RELAY))
+
+    def status(self) -> dict[str, Any]:
+        done = self.guest.run("tidegate status --json")
+        return dict(json.loads(done.stdout)) if done.stdout.startswith("{") else {}
+
+    def send(self, device: str, value: str) -> dict[str, Any]:
+        """A command over MQTT from this side; its result."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "send", "rig", device, value,
+             "--url", self.broker.url, "--json", "--timeout", "60"],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.stdout, done.stderr
+        return dict(json.loads(done.stdout))
+
+
+class BoardChip:
+    """One of our simulated chips on the rig's bus: it signals no acknowledge in its own way."""
+
+    def __init__(self, chip: Any, nak: type[Exception]) -> None:
+        self._chip, self._nak = chip, nak
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._chip.write(data)
+        except NoAnswer as error:
+            raise self._nak from error
+
+    def read(self, length: int) -> bytes:
+        try:
+            return bytes(self._chip.read(length))
+        except NoAnswer as error:
+            raise self._nak from error
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("dist")
+    build = CHECKOUT / "deploy/debian/build.py"
+    subprocess.run([sys.executable, str(build), "--output", str(output)], check=True)
+    return next(output.glob("*.deb"))
+
+
+@pytest.fixture(scope="session")
+def far_end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A broker that keeps sessions, for an audit that runs longer than one test."""
+    folder = tmp_path_factory.mktemp("broker")
+    root = "user root" if os.getuid() == 0 else ""
+    mosquitto = Mosquitto(
+        folder, "persistence true", f"persistence_location {folder}/", "max_queued_messages 0", root
+    )
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture
+def consumer(far_end: Mosquitto) -> Iterator[Listener]:
+    listener = Listener(far_end.port)
+    yield listener
+    listener.close()
+
+
+def play(guest: Any, stopping: Any) -> None:
+    """The meter: a recorded telegram a second on the line's far end, whoever listens."""
+    import tty
+
+    line = os.open(guest.serial("meter0"), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    tty.setraw(line)
+    recorded = telegrams(METER.read_bytes())
+    number = 0
+    while not stopping.wait(1.0):
+        try:
+            os.write(line, recorded[number % len(recorded)])
+        except OSError:
+            continue  # the power is off, or nobody reads: a meter does not care
+        number += 1
+    os.close(line)
+
+
+REVISION = """\
+[Service]
+# The guest's stand-in for a Pi's revision code, which ProtectProc's own /proc does not show.
+BindReadOnlyPaths=/run/rig/cpuinfo:/proc/cpuinfo
+"""
+
+
+def install(board: Board, package: Path, store: str) -> None:
+    board.guest.push(package.parent, "/package")
+    board.run(f"dpkg -i /package/{package.name}", timeout=300)
+    text = CONFIG.format(port=board.broker.port, relay=RELAY, store=store)
+    board.guest.run("cat > /etc/tidegate/gateway.toml", input=text, check=True)
+    drop_in = "/etc/systemd/system/tidegate.service.d"
+    board.guest.run(f"mkdir -p {drop_in}; cat > {drop_in}/rig.conf", input=REVISION, check=True)
+    board.run("tidegate check && tidegate unit --write")
+    board.run("systemctl daemon-reload && systemctl restart tidegate")
