@@ -30,8 +30,8 @@ from gateway.control import Control
 from gateway.journal import Journal
 from gateway.journal_open import open_journal
 from gateway.link.batches import Batches
-from gateway.link.dialer import Login
 from gateway.link.link import Link
+from gateway.link.login import Login
 from gateway.link.tls import TlsFiles
 from gateway.lock import StateInUse, hold
 from gateway.outbox import Outbox

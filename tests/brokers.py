@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import signal
@@ -56,6 +57,16 @@ class Mosquitto:
             lines.append("allow_anonymous true")
         self._config.write_text("\n".join(lines) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, *options: str) -> None:
+        """More lines of mosquitto.conf, for the next start."""
+        with self._config.open("a") as config:
+            config.writelines(f"{option}\n" for option in options)
+
+    def configure_acl(self, *rules: str) -> None:
+        path = self._config.with_suffix(".acl")
+        path.write_text("\n".join(rules) + "\n")
+        self.configure(f"acl_file {path}", *(["user root"] if os.getuid() == 0 else []))
 
     @property
     def url(self) -> str:

@@ -65,7 +65,8 @@ class LinkStatus:
     drops: connections that ended without our asking. refused: entries that the broker will not
     take. returned: messages that came back from a lost connection. bytes_*: TCP payload since the
     start of the UTC day. budget: bytes a day, 0 for none. shed: what the budget holds back.
-    certificate_days: days until the client's certificate ends, None without one.
+    certificate_days: days until the client's certificate ends, None without one;
+    broker_certificate_days: the broker's, None before the first handshake.
     """
 
     connected: bool
@@ -85,6 +86,7 @@ class LinkStatus:
     in_flight: int = 0
     window: int = 0
     certificate_days: float | None = None
+    broker_certificate_days: float | None = None
     insecure: bool = False
 
 

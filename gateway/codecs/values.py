@@ -168,6 +168,7 @@ def health(value: Health) -> Fields:
             "budget": link.budget,
             "shed": link.shed,
             "certificate_days": link.certificate_days,
+            "broker_certificate_days": link.broker_certificate_days,
             "insecure": link.insecure,
         },
         "host": {

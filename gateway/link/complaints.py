@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gateway.clock import Clock
 from gateway.link.decisions import STABLE, certificate_warning
+from gateway.link.hello import Lost
+from gateway.link.reasons import CREDENTIALS, reason_text
 from gateway.link.tally import Counts
 from gateway.link.tls import Trust
 from gateway.model import Key
@@ -14,7 +16,7 @@ from gateway.model import Key
 log = logging.getLogger(__name__)
 
 CERTIFICATE_EVERY = 3600.0
-"""Seconds between two looks at our certificate."""
+"""Seconds between two looks at the certificates."""
 
 
 class Complaints:
@@ -31,43 +33,75 @@ class Complaints:
         self._trust = trust
         self._clock = clock
         self._on_alarm = on_alarm
-        self._rival = False
+        self._standing: dict[str, str] = {}
         self._due = 0.0
-        self._text = ""
         self.certificate_days: float | None = None
+        self.broker_certificate_days: float | None = None
+
+    def _tell(self, name: str, text: str, over: str) -> None:
+        """text: what is wrong, empty if nothing; over: what to say when that is new."""
+        if text == self._standing.get(name, ""):
+            return
+        if text:
+            self._standing[name] = text
+            log.warning("%s", text)
+        else:
+            del self._standing[name]
+        self._on_alarm(name, bool(text), text or over)
+
+    # What happened.
 
     def rival(self, text: str) -> None:
         """text: why it looks as if another client had our id; empty if it does not."""
-        if text and not self._rival:
-            self._rival = True
-            self._on_alarm("duplicate_client", True, text)
+        if text and "duplicate_client" not in self._standing:
+            self._tell("duplicate_client", text, "")
 
-    def look_after(self, lasted: float | None) -> None:
-        """At each turn. lasted: seconds of this session, None before it began."""
-        if self._rival and lasted is not None and lasted >= STABLE:
-            self._rival = False
-            self._on_alarm("duplicate_client", False, "alone with our client id again")
-        now = self._clock.monotonic()
-        if now >= self._due:
-            self._due = now + CERTIFICATE_EVERY
-            self._check_certificate()
+    def ended(self, lost: Lost) -> None:
+        """A broker refused us, or sent us away."""
+        if lost.code in CREDENTIALS:
+            self._tell("login", lost.reason, "")
 
-    def _check_certificate(self) -> None:
-        try:
-            self.certificate_days = self._trust.days_left(self._clock.stamp().wall)
-        except (OSError, ValueError) as error:
-            log.warning("cert_file: %s", error)
-            return
-        text = certificate_warning(self.certificate_days)
-        if text != self._text:
-            self._text = text
-            self._on_alarm("certificate", bool(text), text or "the certificate was renewed")
+    def connected(self, denied: Mapping[str, int]) -> None:
+        """The broker let us in. denied: subscriptions that it refuses, and why."""
+        self._due = 0.0  # a new certificate may be in use
+        self._tell("login", "", "the broker lets us in")
+        topics = ", ".join(f"{topic} ({reason_text(code)})" for topic, code in denied.items())
+        text = f"no commands: the broker refuses the subscription to {topics}" if topics else ""
+        self._tell("subscription", text, "the broker grants our subscriptions")
 
     def shelved(self, key: Key, reason: str) -> None:
         self._counts.refused += 1
         log.warning("entry %d-%d goes to the shelf: %s", key.epoch, key.seq, reason)
         self._on_alarm("refused", True, f"the broker refuses an entry: {reason}")
 
+    def notice_refused(self, topic: str, reason: str) -> None:
+        """Something that is told again at each connection, and never gets through."""
+        self._tell(f"refused_{topic.rsplit('/', 1)[-1]}", f"{topic}: {reason}", "")
+
     def bug(self, what: str) -> None:
         self._counts.callback_errors += 1
-        self._on_alarm("link", True, what)
+        self._tell("link", what, "")
+
+    # What has passed.
+
+    def look_after(self, lasted: float | None) -> None:
+        """At each turn. lasted: seconds of this session, None while there is none."""
+        if lasted is not None and lasted >= STABLE and self._standing:
+            self._tell("duplicate_client", "", "alone with our client id again")
+            self._tell("link", "", "the link has worked for a minute without errors")
+        now = self._clock.monotonic()
+        if now >= self._due:
+            self._due = now + CERTIFICATE_EVERY
+            self._check_certificates(self._clock.stamp().wall)
+
+    def _check_certificates(self, wall: float) -> None:
+        try:
+            self.certificate_days = self._trust.days_left(wall)
+        except (OSError, ValueError) as error:
+            self._tell("certificate", f"cert_file: {error}", "")
+            return
+        self.broker_certificate_days = self._trust.peer_days_left(wall)
+        ours = certificate_warning(self.certificate_days, "the client certificate")
+        self._tell("certificate", ours, "the client certificate was renewed")
+        theirs = certificate_warning(self.broker_certificate_days, "the broker's certificate")
+        self._tell("broker_certificate", theirs, "the broker's certificate was renewed")

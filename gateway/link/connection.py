@@ -18,8 +18,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.codecs.base import Publication
-from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient, properties
+from gateway.link import mqtt5
+from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
 from gateway.link.hello import Hello, Limits, Lost
+from gateway.link.pulse import Pulse
 from gateway.link.reasons import BAD_VERSION, reason_text
 from gateway.link.wire import Wire
 
@@ -28,8 +30,6 @@ F = TypeVar("F", bound=Callable[..., None])
 
 CONNACK_TIMEOUT = 5.0
 SUBACK_TIMEOUT = 10.0
-INBOUND_MAXIMUM = 50
-"""Commands that the broker may send before the first is acknowledged (MQTT 5)."""
 NO_RETAINED = 2
 """Retain handling: a retained command is not even sent (MQTT 5, 3.8.3.1)."""
 
@@ -37,7 +37,8 @@ NO_RETAINED = 2
 class Connection:
     """answers: (message id, reason code) of publications, in order; the link empties it.
 
-    on_message is called for each message that comes in, and must not raise.
+    patience: seconds that a ping may stay unanswered. on_message is called for each message that
+    comes in; on_bug with words when a callback fails.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Connection:
         wire: Wire,
         hello: Hello,
         now: float,
+        patience: float,
         on_message: Callable[[MQTTMessage], None],
         on_bug: Callable[[str], None],
     ) -> None:
@@ -59,22 +61,29 @@ class Connection:
         self._on_message = on_message
         self._on_bug = on_bug
         self._lost: Lost | None = None
+        self.denied: dict[str, int] = {}
+        """Subscriptions that the broker refuses, and the reason codes."""
+        self._now = now
+        self._patience = patience
+        self._pulse = Pulse(hello.keepalive, patience, now)
         self._waiting: tuple[str, float] | None = ("CONNECT", now + CONNACK_TIMEOUT)
+        self._five = hello.protocol == MQTT_5
         self._client = WiredClient(wire, hello.client_id, hello.protocol, hello.clean_session)
         self._prepare(self._client)
         self._client.connect(
             "wire",
             keepalive=hello.keepalive,
             # paho takes a bool beside its own constant for 3.1.1, and nothing else for 5.
-            clean_start=hello.clean_session if hello.protocol == MQTT_5 else 3,
-            properties=self._connect_properties(),
+            clean_start=hello.clean_session if self._five else 3,
+            properties=mqtt5.of_connect(hello) if self._five else None,
         )
 
     def _prepare(self, client: WiredClient) -> None:
         hello, will = self._hello, self._hello.will
         if hello.username:
             client.username_pw_set(hello.username, hello.password)
-        client.will_set(will.topic, will.payload, will.qos, will.retain)
+        given = mqtt5.of_will(will) if self._five else None
+        client.will_set(will.topic, will.payload, will.qos, will.retain, given)
         client.on_connect = self._guard(self._connected)
         client.on_subscribe = self._guard(self._subscribed)
         client.on_publish = self._guard(self._published)
@@ -95,16 +104,6 @@ class Connection:
 
         return guarded
 
-    def _connect_properties(self) -> Properties | None:
-        if self._hello.protocol != MQTT_5:
-            return None
-        given = properties(PacketTypes.CONNECT)
-        if not self._hello.clean_session:
-            given.SessionExpiryInterval = min(int(self._hello.session_expiry), 0xFFFFFFFF)
-        given.ReceiveMaximum = INBOUND_MAXIMUM
-        given.MaximumPacketSize = MAX_PACKET
-        return given
-
     # Callbacks of paho, in the link's thread.
 
     def _connected(
@@ -113,15 +112,9 @@ class Connection:
         if reason.is_failure:
             self._lost = Lost(_words(reason, given), reason.value, by_broker=True, refused=True)
             return
-        self.limits = Limits(
-            receive_maximum=getattr(given, "ReceiveMaximum", None),
-            packet_size=getattr(given, "MaximumPacketSize", None),
-            qos=getattr(given, "MaximumQoS", 2),
-            retain=bool(getattr(given, "RetainAvailable", 1)),
-            wildcards=bool(getattr(given, "WildcardSubscriptionAvailable", 1)),
-            client_id=getattr(given, "AssignedClientIdentifier", ""),
-            session_present=flags.session_present,
-        )
+        self.limits = mqtt5.limits_of(given, flags.session_present)
+        if self.limits.keepalive is not None:
+            self._pulse = Pulse(self.limits.keepalive, self._patience, self._now)
         self._subscribe()
 
     def _subscribe(self) -> None:
@@ -129,20 +122,23 @@ class Connection:
         if not filters:
             self._waiting, self.open = None, True
             return
-        if self._hello.protocol == MQTT_5:
+        if self._five:
             filters = [
                 (topic, SubscribeOptions(qos, retainHandling=NO_RETAINED)) for topic, qos in filters
             ]
         self._client.subscribe(filters)
-        self._waiting = ("SUBSCRIBE", self._waiting[1] + SUBACK_TIMEOUT if self._waiting else 0.0)
+        self._waiting = ("SUBSCRIBE", self._now + SUBACK_TIMEOUT)
 
     def _subscribed(
         self, client: Any, userdata: Any, mid: int, reasons: list[ReasonCode], given: Properties
     ) -> None:
-        for (topic, _), reason in zip(self._hello.filters, reasons, strict=False):
-            if reason.is_failure:
-                # Without commands the readings still are worth sending: told, not fatal.
-                self._on_bug(f"the broker refuses the subscription to {topic}: {reason}")
+        if len(reasons) != len(self._hello.filters):
+            self._lost = Lost("the broker's SUBACK does not answer our SUBSCRIBE")
+            return
+        # Without commands the readings still are worth sending: told, not fatal.
+        asked = [topic for topic, _ in self._hello.filters]
+        answers = dict(zip(asked, reasons, strict=True))
+        self.denied = {topic: r.value for topic, r in answers.items() if r.is_failure}
         self._waiting, self.open = None, True
 
     def _published(
@@ -157,6 +153,7 @@ class Connection:
     def _disconnected(
         self, client: Any, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, given: Any
     ) -> None:
+        # paho calls this a second time when the socket closes behind a DISCONNECT.
         if self._lost is None and flags.is_disconnect_packet_from_server:
             code = reason.value if reason is not None else None
             self._lost = Lost(_words(reason, given), code, by_broker=True)
@@ -184,8 +181,9 @@ class Connection:
     def received(self) -> int:
         return self._wire.received
 
-    def read(self) -> None:
+    def read(self, now: float) -> None:
         """Takes in all that has come. Lost."""
+        self._now = now
         while True:
             code = self._client.loop_read()
             if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost is not None:
@@ -208,8 +206,17 @@ class Connection:
         if self._waiting is not None and now > self._waiting[1]:
             what = self._waiting[0]
             raise Lost(f"the broker does not answer {what}", refused=what == "CONNECT")
-        if self._client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        self._pulse.observe(now, self._wire.sent, self._wire.received)
+        if self._pulse.stopped(now):
             raise Lost("the broker does not answer pings")
+        if self.open and self._pulse.due(now):
+            self._client.ping()
+            self._pulse.pinged(now)
+
+    def wait(self, now: float) -> float:
+        """Seconds until `tick` has something to do."""
+        deadline = float("inf") if self._waiting is None else self._waiting[1] - now
+        return max(0.0, min(self._pulse.wait(now), deadline))
 
     def publish(self, publication: Publication, qos: int, wall: float) -> int | None:
         """Queues one message; its id, or None when paho would not take it: it is still ours."""
@@ -218,26 +225,9 @@ class Connection:
             publication.payload,
             qos,
             publication.retain and self.limits.retain,
-            self._properties(publication, wall),
+            mqtt5.of_publish(publication, wall) if self._five else None,
         )
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
-
-    def _properties(self, publication: Publication, wall: float) -> Properties | None:
-        p = publication
-        if self._hello.protocol != MQTT_5:
-            return None
-        if not (p.expires or p.correlation or p.content_type or p.user):
-            return None  # packing even an empty set takes longer than the rest of publish()
-        given = properties(PacketTypes.PUBLISH)
-        if p.expires:
-            given.MessageExpiryInterval = max(1, min(int(p.expires - wall), 0xFFFFFFFF))
-        if p.correlation:
-            given.CorrelationData = p.correlation
-        if p.content_type:
-            given.ContentType = p.content_type
-        if p.user:
-            given.UserProperty = list(p.user)
-        return given
 
     def acknowledge(self, mid: int, qos: int) -> None:
         self._client.ack(mid, qos)
@@ -245,7 +235,7 @@ class Connection:
     def farewell(self, with_will: bool) -> None:
         """DISCONNECT. with_will: the broker publishes our will although we say goodbye (MQTT 5)."""
         reason = None
-        if self._hello.protocol == MQTT_5 and with_will:
+        if self._five and with_will:
             reason = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
         elif with_will:
             return  # in 3.1.1 only a connection that breaks off has a will
@@ -271,11 +261,12 @@ class Connection:
 def _words(reason: ReasonCode | None, given: Properties | None) -> str:
     if reason is None:
         return "the broker ended the connection"
-    said = getattr(given, "ReasonString", "")
     text = reason_text(reason.value)
     if reason.value == BAD_VERSION:
         return text
-    return f"the broker says: {text}" + (f" ({said})" if said else "")
+    said = [getattr(given, name, "") for name in ("ReasonString", "ServerReference")]
+    more = ", ".join(filter(None, said))
+    return f"the broker says: {text}" + (f" ({more})" if more else "")
 
 
 def _no_action(client: Any, userdata: Any, sock: Any) -> None:

@@ -7,20 +7,22 @@ and beat its heart meanwhile. An attempt that takes too long is abandoned; its t
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 
-from paho.mqtt.client import _WebsocketWrapper
+from paho.mqtt.client import WebsocketConnectionError, _WebsocketWrapper
 
 from gateway.link.endpoint import Endpoint, Proxy
 from gateway.link.proxy import through
-from gateway.link.tls import Trust, explain
+from gateway.link.reach import STEP_TIMEOUT, Progress, Unreachable, reach
+from gateway.link.tls import Trust, TrustError, explain
 from gateway.link.wire import Stream, Wire, tune
 
-STEP_TIMEOUT = 10.0
-"""Seconds for one address, one handshake."""
+log = logging.getLogger(__name__)
+
 USER_TIMEOUT = 10.0
 
 
@@ -36,73 +38,91 @@ class Connector:
         self._proxy = proxy
         self._clock = clock
 
-    def connect(self, endpoint: Endpoint) -> Wire:
+    def connect(self, endpoint: Endpoint, progress: Progress) -> Wire:
         """A wire to the broker. ConnectError."""
         try:
-            return self._connect(endpoint)
+            return self._connect(endpoint, progress)
         except ssl.SSLError as error:
             raise ConnectError(explain(error, endpoint.host, self._clock)) from error
-        except socket.gaierror as error:
-            raise ConnectError(
-                f"the name {self._first_host(endpoint)} cannot be resolved: {error.strerror}"
-            ) from error
+        except TrustError as error:
+            raise ConnectError(str(error)) from error
+        except Unreachable as error:
+            through_proxy = " (the proxy)" if self._proxy else ""
+            raise ConnectError(f"{endpoint.url}: {error}{through_proxy}") from error
         except TimeoutError as error:
-            raise ConnectError(f"{endpoint.url} does not answer") from error
-        except ConnectionRefusedError as error:
-            raise ConnectError(f"nothing listens at {endpoint.url}") from error
-        except (OSError, ValueError) as error:
-            # UnicodeError, from a name that the resolver cannot write, is a ValueError.
-            raise ConnectError(f"{endpoint.url}: {error}") from error
+            raise ConnectError(f"{endpoint.url} does not answer while {progress.doing}") from error
+        except (OSError, ValueError, WebsocketConnectionError) as error:
+            raise ConnectError(f"{endpoint.url}: {error}, while {progress.doing}") from error
 
-    def _first_host(self, endpoint: Endpoint) -> str:
-        return self._proxy.host if self._proxy else endpoint.host
-
-    def _connect(self, endpoint: Endpoint) -> Wire:
+    def _connect(self, endpoint: Endpoint, progress: Progress) -> Wire:
         context = self._trust.context() if endpoint.tls else None
-        sock = self._socket(endpoint)
+        sock = self._socket(endpoint, progress)
         try:
-            return Wire(_dress(sock, endpoint, context))
+            return Wire(self._dress(sock, endpoint, context, progress))
         except BaseException:
             sock.close()
             raise
 
-    def _socket(self, endpoint: Endpoint) -> socket.socket:
+    def _socket(self, endpoint: Endpoint, progress: Progress) -> socket.socket:
         if endpoint.transport == "unix":
-            sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(STEP_TIMEOUT)
-            with contextlib.ExitStack() as stack:
-                stack.callback(sock.close)
-                sock.connect(endpoint.host)
-                stack.pop_all()
+            return _unix(endpoint.host)
+        if self._proxy is None:
+            sock = reach(endpoint.host, endpoint.port, progress)
+            tune(sock, USER_TIMEOUT)
             return sock
-        first = (endpoint.host, endpoint.port)
-        if self._proxy:
-            first = (self._proxy.host, self._proxy.port)
-        # Every address that the name has, of either family, in the resolver's order.
-        sock = socket.create_connection(first, timeout=STEP_TIMEOUT)
-        tune(sock, USER_TIMEOUT)
-        if self._proxy:
+        sock = reach(self._proxy.host, self._proxy.port, progress)
+        try:
+            tune(sock, USER_TIMEOUT)
+            progress.doing = f"asking the proxy {self._proxy.host}"
             through(self._proxy, sock, endpoint.host, endpoint.port)
+        except BaseException:
+            sock.close()
+            raise
         return sock
 
+    def _dress(
+        self,
+        sock: socket.socket,
+        endpoint: Endpoint,
+        context: ssl.SSLContext | None,
+        progress: Progress,
+    ) -> Stream:
+        stream = sock
+        if context is not None:
+            progress.doing = "shaking hands (TLS)"
+            stream = context.wrap_socket(sock, server_hostname=endpoint.host)
+            self._trust.met(stream)
+        if endpoint.transport != "websockets":
+            return stream
+        progress.doing = "asking for a WebSocket"
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        return _WebsocketWrapper(stream, host, endpoint.port, endpoint.tls, endpoint.path, None)
 
-def _dress(sock: socket.socket, endpoint: Endpoint, context: ssl.SSLContext | None) -> Stream:
-    stream = sock
-    if context is not None:
-        stream = context.wrap_socket(sock, server_hostname=endpoint.host)
-    if endpoint.transport != "websockets":
-        return stream
-    return _WebsocketWrapper(
-        stream, endpoint.host, endpoint.port, endpoint.tls, endpoint.path, None
-    )
+
+def _unix(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(STEP_TIMEOUT)
+    with contextlib.ExitStack() as stack:
+        stack.callback(sock.close)
+        try:
+            sock.connect(path)
+        except FileNotFoundError:
+            raise Unreachable(f"there is no socket {path}") from None
+        except ConnectionRefusedError:
+            raise Unreachable(f"nothing listens at {path}") from None
+        except PermissionError:
+            raise Unreachable(f"we may not use {path}: no permission") from None
+        stack.pop_all()
+    return sock
 
 
 class Attempt:
     """One connect in a thread. done is called in that thread when there is a result."""
 
-    def __init__(self, connect: Callable[[], Wire], done: Callable[[], None]) -> None:
+    def __init__(self, connect: Callable[[Progress], Wire], done: Callable[[], None]) -> None:
         self._connect = connect
         self._done = done
+        self._progress = Progress()
         self._lock = threading.Lock()
         self._abandoned = False
         self._wire: Wire | None = None
@@ -114,9 +134,13 @@ class Attempt:
     def _run(self) -> None:
         wire, error = None, None
         try:
-            wire = self._connect()
+            wire = self._connect(self._progress)
         except ConnectError as failure:
             error = failure
+        except Exception as failure:
+            # The link waits for a result: this thread must not end without one.
+            log.exception("connecting failed in an unforeseen way")
+            error = ConnectError(f"internal error while {self.doing}: {failure!r}")
         with self._lock:
             if self._abandoned:
                 if wire is not None:
@@ -124,6 +148,10 @@ class Attempt:
                 return
             self._wire, self._error = wire, error
         self._done()
+
+    @property
+    def doing(self) -> str:
+        return self._progress.doing
 
     @property
     def running(self) -> bool:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from gateway.link.reasons import BAD_VERSION, TAKEN_OVER
-from gateway.model import Key, Klass
+from gateway.link.reasons import TAKEN_OVER
+from gateway.model import Klass
 
 STABLE = 60.0
 """Seconds a connection has to last before the back-off forgets what was before it."""
@@ -72,95 +71,6 @@ class Rivals:
         return None
 
 
-STRIKES_TO_WATCH = 2
-STRIKES_OUT = 3
-
-
-class Suspects:
-    """Finds the message that a broker hangs up on, without blaming a bad network.
-
-    Some brokers close the connection instead of refusing a message, and would for ever. A drop by
-    the broker while messages are in flight is a strike against the oldest. After two, messages go
-    one at a time; three drops in a row, each by the broker, each while this one message was alone
-    in flight on a connection that had carried others, and it is the message.
-    """
-
-    def __init__(self) -> None:
-        self._suspect: Key | None = None
-        self._strikes = 0
-        self._alone = 0
-
-    @property
-    def watching(self) -> bool:
-        return self._suspect is not None
-
-    @property
-    def one_at_a_time(self) -> bool:
-        return self._strikes >= STRIKES_TO_WATCH
-
-    def acknowledged(self, keys: Collection[Key]) -> None:
-        if self._suspect in keys:
-            self._clear()
-
-    def dropped(self, in_flight: list[Key], by_broker: bool, proven: bool) -> Key | None:
-        """The connection ended. The key to shelve, if one is found out.
-
-        by_broker: the broker closed; proven: it had acknowledged something on this connection.
-        """
-        if not in_flight or not by_broker or not proven:
-            return None
-        if in_flight[0] != self._suspect:
-            self._clear()
-            self._suspect = in_flight[0]
-        self._strikes += 1
-        if len(in_flight) == 1:
-            self._alone += 1
-        if self._alone < STRIKES_OUT:
-            return None
-        guilty = self._suspect
-        self._clear()
-        return guilty
-
-    def _clear(self) -> None:
-        self._suspect, self._strikes, self._alone = None, 0, 0
-
-
-class Versions:
-    """Which MQTT version to speak to which broker. With "auto", 5 first.
-
-    A broker that refuses 5 gets 3.1.1 from then on. One that does not answer a CONNECT of version 5
-    at all (RabbitMQ 3.10) gets 3.1.1 in turn with 5, until one of them works.
-    """
-
-    def __init__(self, configured: str) -> None:
-        self._configured = configured
-        self._settled: dict[str, str] = {}
-        self._trial: dict[str, str] = {}
-
-    def of(self, url: str) -> str:
-        if self._configured != "auto":
-            return self._configured
-        return self._settled.get(url) or self._trial.get(url) or "5"
-
-    def refused(self, url: str, code: int | None) -> bool:
-        """No session came about. True when this settles that the broker gets 3.1.1."""
-        if self._configured != "auto" or url in self._settled:
-            return False
-        if self.of(url) == "5" and code == BAD_VERSION:
-            self._settled[url] = "3.1.1"
-            return True
-        if code is None:
-            self._trial[url] = "3.1.1" if self.of(url) == "5" else "5"
-        return False
-
-    def worked(self, url: str) -> bool:
-        """A session came about. True when it is the first with 3.1.1 by trial."""
-        if self._configured != "auto" or url in self._settled or self.of(url) == "5":
-            return False
-        self._settled[url] = self.of(url)
-        return True
-
-
 def least_class(used: int, budget: int) -> Klass:
     """The lowest class that a metered link still sends today: alarms always.
 
@@ -189,11 +99,11 @@ def overdue(now: float, silent_since: float | None, oldest: float | None, timeou
 CERTIFICATE_DAYS = (21, 7)
 
 
-def certificate_warning(days: float | None) -> str:
-    """What to say about our certificate; changes when another bound is passed. Empty: nothing."""
+def certificate_warning(days: float | None, which: str) -> str:
+    """What to say about a certificate; changes when another bound is passed. Empty: nothing."""
     if days is None or days > CERTIFICATE_DAYS[0]:
         return ""
     if days <= 0:
-        return "the client certificate has expired"
+        return f"{which} has expired"
     bound = next(bound for bound in reversed(CERTIFICATE_DAYS) if days <= bound)
-    return f"the client certificate ends in less than {bound} days"
+    return f"{which} ends in less than {bound} days"

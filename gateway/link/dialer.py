@@ -9,7 +9,6 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
@@ -22,10 +21,12 @@ from gateway.link.decisions import (
     RIVAL_DELAY,
     Backoff,
     Rivals,
-    Versions,
 )
 from gateway.link.endpoint import Endpoint, parse_endpoint, parse_proxy
-from gateway.link.hello import Hello, Lost
+from gateway.link.hello import Hello, Limits, Lost
+from gateway.link.login import Login
+from gateway.link.reasons import least_wait
+from gateway.link.terms import Concessions, Versions
 from gateway.link.tls import Trust
 
 log = logging.getLogger(__name__)
@@ -34,22 +35,6 @@ ATTEMPT_TIMEOUT = 30.0
 """Resolver, TCP, proxy and TLS together; then the attempt is abandoned."""
 MAX_ABANDONED = 3
 """Attempts that hang in the resolver, before no more are begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """password_file is read at each connect, and wins over password."""
-
-    username: str = ""
-    password: str = ""
-    password_file: str = ""
-
-    def secret(self) -> str | None:
-        """The first line of the file. OSError, UnicodeError when it cannot be read."""
-        if self.password_file:
-            text = Path(self.password_file).read_text("utf-8")
-            return text.split("\n", 1)[0].rstrip("\r")
-        return self.password or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +63,9 @@ class Dialer:
         self._identity = identity
         self._connector = connector
         self._versions = Versions(protocol)
+        self._concessions = Concessions()
+        self.protocol = self._versions.of(endpoints[0].url)
+        """MQTT's version in the last CONNECT."""
         self._backoff = Backoff(rng)
         self._rivals = Rivals()
         self._at = 0
@@ -88,17 +76,13 @@ class Dialer:
         """The broker that is tried or connected."""
         return self._endpoints[self._at]
 
-    @property
-    def protocol(self) -> str:
-        return self._versions.of(self.endpoint.url)
-
     def begin(self, done: Callable[[], None]) -> Attempt:
         """Starts connecting. ConnectError when too many attempts before it still hang."""
         self._abandoned = [attempt for attempt in self._abandoned if attempt.running]
         if len(self._abandoned) >= MAX_ABANDONED:
             raise ConnectError("the resolver hangs: name look-ups begun before do not end")
         endpoint = self.endpoint
-        return Attempt(lambda: self._connector.connect(endpoint), done)
+        return Attempt(lambda progress: self._connector.connect(endpoint, progress), done)
 
     def give_up(self, attempt: Attempt) -> None:
         attempt.abandon()
@@ -111,7 +95,9 @@ class Dialer:
             password = who.login.secret()
         except (OSError, UnicodeError) as error:
             raise ConnectError(f"password_file: {error}") from error
-        return Hello(
+        url = self.endpoint.url
+        self.protocol = self._versions.of(url)
+        hello = Hello(
             client_id=who.client_id,
             protocol=MQTT_5 if self.protocol == "5" else MQTT_311,
             keepalive=who.keepalive,
@@ -122,26 +108,45 @@ class Dialer:
             username=who.login.username,
             password=password,
         )
+        return self._concessions.applied(url, hello)
 
-    def worked(self) -> None:
+    def worked(self, limits: Limits) -> None:
         """The broker let us in."""
-        if self._versions.worked(self.endpoint.url):
-            log.warning("%s answers only MQTT 3.1.1", self.endpoint.url)
+        url = self.endpoint.url
+        self._concessions.assigned(url, limits.client_id)
+        if self._versions.worked(url):
+            log.warning("%s answers only MQTT 3.1.1", url)
 
-    def failed(self, error: Exception) -> float:
+    def failed(self, error: BaseException) -> float:
         """No session came about; the next url is due. Seconds to wait before it."""
-        if isinstance(error, Lost) and self._versions.refused(self.endpoint.url, error.code):
-            log.warning("%s refuses MQTT 5: going on with 3.1.1", self.endpoint.url)
+        code = error.code if isinstance(error, Lost) else None
+        if isinstance(error, Lost) and self._adapted(code):
             return 0.0
         self._next()
-        return self._backoff.delay(self._ceiling())
+        return self._wait(self._ceiling(), code)
+
+    def _adapted(self, code: int | None) -> bool:
+        """The broker wants another CONNECT, and the next one is."""
+        url = self.endpoint.url
+        if self._versions.refused(url, code):
+            log.warning("%s refuses MQTT 5: going on with 3.1.1", url)
+            return True
+        without = self._concessions.refused(url, code)
+        if without:
+            log.warning("%s does not take %s", url, without)
+        return bool(without)
 
     def dropped(self, now: float, lasted: float, error: Exception) -> tuple[float, str]:
         """A session ended after so many seconds. How long to wait; who may be our rival."""
         code = error.code if isinstance(error, Lost) else None
         rival = self._rivals.dropped(now, lasted, code) or ""
         self._backoff.ended(lasted)
-        return self._backoff.delay(RIVAL_DELAY if rival else self._ceiling()), rival
+        return self._wait(RIVAL_DELAY if rival else self._ceiling(), code), rival
+
+    def _wait(self, ceiling: float, code: int | None) -> float:
+        delay = self._backoff.delay(ceiling)
+        # With full jitter above it, so that a fleet does not come back all at once.
+        return delay if self.endpoint.local else delay + least_wait(code)
 
     def _next(self) -> None:
         self._at = (self._at + 1) % len(self._endpoints)

@@ -7,16 +7,18 @@ import select
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
 from gateway.link.connection import Connection
-from gateway.link.decisions import QUOTA_PAUSE, Suspects, least_class, overdue
+from gateway.link.decisions import QUOTA_PAUSE, STABLE, least_class, overdue
+from gateway.link.flights import Settled
 from gateway.link.hello import Lost
 from gateway.link.inbound import Inbox
 from gateway.link.sender import Sender
+from gateway.link.suspects import Suspects
 from gateway.link.tally import DayBytes
 from gateway.link.waker import Waker
-from gateway.model import Key
 
 TURN = 5.0
 """Seconds between two heartbeats at most."""
+HANGS_UP = "the broker hangs up whenever it is sent"
 
 HEAP = 0.004
 """Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
@@ -76,7 +78,7 @@ class Exchange:
         now = self._clock.monotonic()
         if may_read:
             self._read_at = now
-            connection.read()
+            connection.read(now)
         connection.tick(now)
         if self._opened is not None:
             self._work(now)
@@ -106,18 +108,17 @@ class Exchange:
         return line in readable
 
     def _timeout(self, now: float) -> float:
+        turn = min(TURN, self.connection.wait(now))
         if self.connection.open and now < self._paused_until:
-            return min(TURN, self._paused_until - now)
+            return min(turn, self._paused_until - now)
         due = self._sender.due(now)
         # A token that is due in a moment is waited for a little longer, so that they come in heaps.
-        return TURN if due is None else min(TURN, max(0.05, due))
+        return turn if due is None else min(turn, max(0.05, due))
 
     def _work(self, now: float) -> None:
-        accepted, pause = self._sender.settle(self.connection, now)
-        if accepted and self._suspects.watching:
-            self._suspects.acknowledged(accepted)
-            if not self._suspects.one_at_a_time:
-                self._sender.full_window(self.connection)
+        settled, pause = self._sender.settle(self.connection, now)
+        if self._suspects.watching:
+            self._acquit(settled, now)
         if pause:
             self._paused_until = now + QUOTA_PAUSE
         self._inbox.send_acks(self.connection)
@@ -125,6 +126,14 @@ class Exchange:
             least = least_class(self._tally.total, self._daily_bytes)
             self._sender.fill(self.connection, now, self._wall_of(now), least)
         self._deadline(now)
+
+    def _acquit(self, settled: Settled, now: float) -> None:
+        if self._opened is not None and now - self._opened > STABLE:
+            self._suspects.clear()  # it is not among what is sent now
+        else:
+            self._suspects.answered(settled.names())
+        if not self._suspects.one_at_a_time:
+            self._sender.full_window(self.connection)
 
     def _deadline(self, now: float) -> None:
         flights = self._sender.flights
@@ -152,10 +161,16 @@ class Exchange:
         """Everything that went out is answered."""
         return self._sender.quiet and not self.connection.wants_write
 
-    def ended(self) -> list[Key]:
-        """Gives back what was in flight; the keys, in order."""
+    def ended(self, lost: Lost) -> int:
+        """Closes, and gives back what was in flight; how many entries that were."""
+        self.connection.close()
         self._count()
-        return self._sender.lost()
+        in_flight = self._sender.flights.messages()
+        keys = self._sender.lost()
+        guilty = self._suspects.dropped(in_flight, lost.by_broker, self.connection.proven)
+        if guilty is not None:
+            self._sender.blame(guilty, HANGS_UP)
+        return len(keys)
 
     def _count(self) -> None:
         sent, received = self.connection.sent, self.connection.received

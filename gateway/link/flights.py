@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.link.reasons import Verdict, verdict
+from gateway.link.suspects import Message, Name
 from gateway.model import Key, Lane
 
 
@@ -46,12 +47,20 @@ class Flight:
 
 @dataclass(slots=True)
 class Settled:
-    """What one pass over the answers gives: keys for good, keys to retry, refusals with why."""
+    """What one pass over the answers gives: keys for good, keys to retry, refusals with why.
+
+    notices: those that were answered, with the reason code.
+    """
 
     accepted: list[Key] = field(default_factory=list)
     retry: list[tuple[Key, int, str]] = field(default_factory=list)
     shelved: list[tuple[Key, int, str]] = field(default_factory=list)
     notices: list[tuple[str, int]] = field(default_factory=list)
+
+    def names(self) -> list[Name]:
+        """Everything that was answered, whatever the answer."""
+        refused = (key for key, _, _ in [*self.retry, *self.shelved])
+        return [*self.accepted, *refused, *(topic for topic, _ in self.notices)]
 
 
 class Flights:
@@ -82,7 +91,7 @@ class Flights:
         self._lanes[flight.lane] -= 1
         if flight.cargo is not None:
             flight.cargo.done(code, flight.topic, settled)
-        elif code >= 0x80:
+        else:
             settled.notices.append((flight.topic, code))
         return flight
 
@@ -93,6 +102,13 @@ class Flights:
     def oldest(self) -> float | None:
         """When the longest-waiting message was sent."""
         return next(iter(self._flights.values())).sent if self._flights else None
+
+    def messages(self) -> list[Message]:
+        """What is under way, message by message."""
+        return [
+            (flight.topic,) if flight.cargo is None else flight.cargo.keys
+            for flight in self._flights.values()
+        ]
 
     def keys(self) -> list[Key]:
         """Entries that are not settled, in the order in which they were sent."""

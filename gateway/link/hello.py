@@ -49,6 +49,6 @@ class Limits:
     packet_size: int | None = None
     qos: int = 2
     retain: bool = True
-    wildcards: bool = True
+    keepalive: int | None = None
     client_id: str = ""
     session_present: bool = False

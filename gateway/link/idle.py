@@ -39,7 +39,8 @@ class Idle:
         try:
             while (wire := attempt.result()) is None:
                 if self._clock.monotonic() > deadline:
-                    raise ConnectError(f"{dialer.endpoint.url} does not answer")
+                    url, doing = dialer.endpoint.url, attempt.doing
+                    raise ConnectError(f"{url} does not answer while {doing}")
                 self._wait(deadline)
         except (ConnectError, Stopped):
             dialer.give_up(attempt)

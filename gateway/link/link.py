@@ -19,18 +19,19 @@ from gateway.codecs.base import Dialect, LinkState, LinkStatus, Publication, Ses
 from gateway.link.complaints import Complaints
 from gateway.link.connection import Connection
 from gateway.link.connector import ConnectError
-from gateway.link.decisions import Suspects, least_class
-from gateway.link.dialer import Identity, Login, dialer_of
+from gateway.link.decisions import least_class
+from gateway.link.dialer import Identity, dialer_of
 from gateway.link.exchange import Exchange
-from gateway.link.hello import Lost
+from gateway.link.hello import Hello, Lost
 from gateway.link.idle import Idle, Stopped
 from gateway.link.inbound import AckToken, Inbox, OnCommand
+from gateway.link.login import Login
 from gateway.link.sender import Outbox, Sender
+from gateway.link.suspects import Suspects
 from gateway.link.tally import Counts, DayBytes
 from gateway.link.tls import TlsFiles, Trust
 from gateway.link.waker import Waker
 from gateway.link.wire import Wire
-from gateway.model import Key
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Link:
         health_every: float = 60.0,
         rng: random.Random | None = None,
     ) -> None:
-        """history_batch: samples in one history message, 0 for one message each."""
+        """history_batch: samples in a message, 0 for one message each."""
         self._outbox = outbox
         self._dialect = dialect
         self._clock = clock
@@ -84,18 +85,12 @@ class Link:
         self._ack_timeout = ack_timeout
         self._daily_bytes = daily_bytes
         self._health_every = health_every
-        self._window = window
         self._trust = Trust(tls or TlsFiles())
+        dialect_says = dialect.status(False, "lost"), dialect.filters()
         self._dialer = dialer_of(
             urls,
             Identity(
-                client_id,
-                login or Login(),
-                keepalive,
-                clean_session,
-                session_expiry,
-                dialect.status(False, "lost"),
-                dialect.filters(),
+                client_id, login or Login(), keepalive, clean_session, session_expiry, *dialect_says
             ),
             trust=self._trust,
             clock=clock,
@@ -114,6 +109,7 @@ class Link:
             batch=history_batch,
             history_rate=history_rate,
             on_shelved=self._complaints.shelved,
+            on_barred=self._complaints.notice_refused,
         )
         self._suspects = Suspects()
         self._bytes = DayBytes()
@@ -142,7 +138,7 @@ class Link:
 
     def notice(self, publication: Publication) -> None:
         """Retained: published now and at each connect. Else: now if connected, or never."""
-        self._sender.notice(publication, self._up)
+        self._sender.notices.put(publication, self._up)
         self._waker.wake()
 
     def acknowledge(self, token: AckToken) -> None:
@@ -170,6 +166,7 @@ class Link:
             in_flight=len(self._sender.flights),
             window=self._sender.window,
             certificate_days=self._complaints.certificate_days,
+            broker_certificate_days=self._complaints.broker_certificate_days,
             insecure=self._dialer.insecure,
         )
 
@@ -185,15 +182,26 @@ class Link:
                 self._cycle()
             except Stopped:
                 break
-            except Exception as error:
-                # Whatever it is, the readings have to get out: count it, say it, start over.
+            except BaseException as error:
+                # Whatever it is, the readings have to get out: this thread does not die.
                 log.exception("the link failed and starts over")
-                self._complaints.bug(repr(error))
-                self._went_down(f"internal error: {error!r}")
+                self._failed(error)
         self._waker.close()
 
+    def _failed(self, error: BaseException) -> None:
+        try:
+            self._complaints.bug(f"internal error: {error!r}")
+            self._went_down(f"internal error: {error!r}")
+            self._idle.pause(self._dialer.failed(error))
+        except Stopped:
+            pass  # the loop sees that as well
+        except BaseException:
+            log.exception("nor can the failure be told")
+            self._stopping.wait(1.0)  # no hurry: it would fail at once again
+
     def _cycle(self) -> None:
-        """One try at one broker, the session if there is one, and the wait after it."""
+        """One try at one broker, its session, and the wait after it."""
+        self._complaints.look_after(None)
         try:
             wire = self._idle.dial(self._dialer)
             lasted, lost = self._session(wire)
@@ -207,6 +215,7 @@ class Link:
     def _ended(self, lasted: float | None, lost: Lost) -> float:
         """Seconds to wait. lasted: None when the broker never let us in."""
         self._went_down(lost.reason)
+        self._complaints.ended(lost)
         if lasted is None:
             return self._dialer.failed(lost)
         self._counts.drops += 1
@@ -218,27 +227,25 @@ class Link:
         """Runs until it is lost: how long the broker had us (None: never), and why it ended."""
         try:
             hello = self._dialer.hello()
-        except ConnectError:
+        except BaseException:
             wire.close()
             raise
-        now = self._clock.monotonic()
-        connection = Connection(wire, hello, now, self._inbox.received, self._complaints.bug)
-        exchange = self._exchange(connection)
+        exchange = self._exchange(wire, hello)
         lost = Lost("internal error")
         try:
             self._serve(exchange)
         except Lost as reason:
             lost = reason
         finally:
-            # After a bug too: what was in flight is the outbox's again.
-            connection.close()
-            self._take_back(exchange.ended(), lost, connection.proven)
+            self._counts.returned += exchange.ended(lost)
         return exchange.lasted, lost
 
-    def _exchange(self, connection: Connection) -> Exchange:
+    def _exchange(self, wire: Wire, hello: Hello) -> Exchange:
         self._inbox.connection += 1
+        now, patience = self._clock.monotonic(), self._ack_timeout
+        says = self._inbox.received, self._complaints.bug
         return Exchange(
-            connection,
+            Connection(wire, hello, now, patience, *says),
             sender=self._sender,
             inbox=self._inbox,
             suspects=self._suspects,
@@ -261,27 +268,19 @@ class Link:
 
     def _leave(self, exchange: Exchange) -> NoReturn:
         if self._up:
-            stamp = self._clock.stamp()
-            over = Session(stamp, None, self._epoch, self._health_every, ended="stopped")
+            over = Session(self._clock.stamp(), None, self._epoch, self._health_every, "stopped")
             exchange.leave([self._dialect.status(False, "stopped"), self._dialect.session(over)])
             exchange.say_goodbye(FAREWELL)
             self._went_down("stopped")
         raise Stopped
-
-    def _take_back(self, keys: list[Key], lost: Lost, proven: bool) -> None:
-        self._counts.returned += len(keys)
-        guilty = self._suspects.dropped(keys, lost.by_broker, proven)
-        if guilty is not None:
-            self._sender.shelve(guilty, "the broker hangs up whenever it is sent")
-
-    # What changed.
 
     def _went_up(self, exchange: Exchange) -> None:
         stamp = self._clock.stamp()
         self.nonce = secrets.token_hex(16)
         self._up, self._since, self._reason = True, stamp.wall, ""
         self._counts.connects += 1
-        self._dialer.worked()
+        self._dialer.worked(exchange.connection.limits)
+        self._complaints.connected(exchange.connection.denied)
         self._outbox.link_changed(True)
         session = Session(stamp, self.nonce, self._epoch, self._health_every)
         exchange.opened([self._dialect.status(True), self._dialect.session(session)])

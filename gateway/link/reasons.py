@@ -54,8 +54,11 @@ FOR_GOOD = frozenset({0x87, 0x90, 0x95, 0x99, 0x9A, 0x9B})
 """Answers to a PUBLISH that the same message will get again, whenever it is sent."""
 TAKEN_OVER = 0x8E
 BAD_VERSION = 0x84
+NO_RETAIN, NO_QOS = 0x9A, 0x9B
 CREDENTIALS = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
-"""Refusals of a CONNECT that somebody has to put right; the others may pass by themselves."""
+"""Refusals that somebody has to put right; the others may pass by themselves."""
+OVERLOADED = frozenset({0x88, 0x89, 0x8B, 0x96, 0x97, 0x9F})
+"""The broker asks for less: it is busy, going down, or we came too often."""
 
 
 def reason_text(code: int) -> str:
@@ -67,3 +70,10 @@ def verdict(code: int) -> Verdict:
     if code < 0x80:
         return Verdict.ACCEPTED
     return Verdict.SHELVE if code in FOR_GOOD else Verdict.RETRY
+
+
+def least_wait(code: int | None) -> float:
+    """Seconds to stay away at least, when a broker ended or refused a connection with this code."""
+    if code in CREDENTIALS:
+        return 10.0  # brokers ban clients that guess passwords
+    return 2.0 if code in OVERLOADED else 0.0

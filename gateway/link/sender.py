@@ -1,12 +1,11 @@
 """What goes out next: notices, live entries, then the backlog, never more than the window.
 
-Runs in the link's thread, save `notice`, which anyone may call.
+Runs in the link's thread, save `notices.put`, which anyone may call.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,11 @@ from gateway.codecs.base import Dialect, Publication
 from gateway.link.connection import Connection
 from gateway.link.decisions import window_of
 from gateway.link.flights import Cargo, Flight, Flights, Settled
+from gateway.link.notices import Notices
 from gateway.link.pacing import HistoryWindow, TokenBucket
 from gateway.link.packets import size_of
 from gateway.link.reasons import reason_text
+from gateway.link.suspects import Message
 from gateway.model import Entry, Key, Klass, Lane, Sample
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Item:
 class Sender:
     """window: messages in flight at most. batch: samples in a history message, 0: one by one.
 
-    on_shelved is told of every entry that the broker will not take.
+    on_shelved is told of every entry that the broker will not take, on_barred of every notice.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Sender:
         batch: int,
         history_rate: float,
         on_shelved: Callable[[Key, str], None],
+        on_barred: Callable[[str, str], None],
     ) -> None:
         self._outbox = outbox
         self._dialect = dialect
@@ -78,9 +80,7 @@ class Sender:
         self._batch = batch
         self._bucket = TokenBucket(history_rate, burst=max(batch, history_rate))
         self._on_shelved = on_shelved
-        self._lock = threading.Lock()
-        self._kept: dict[str, Publication] = {}
-        self._notices: dict[str, Publication] = {}
+        self.notices = Notices(on_barred)
         self._queue: deque[Item] = deque()
         self._unwritten: list[Cargo] = []
         self._tries: dict[Key, int] = {}
@@ -92,22 +92,6 @@ class Sender:
         self._more = True
         self.window = self._configured
 
-    # Notices, from any thread.
-
-    def notice(self, publication: Publication, connected: bool) -> None:
-        """Kept and published now and at each connect if retained; else only if connected."""
-        with self._lock:
-            if publication.retain:
-                self._kept[publication.topic] = publication
-            if connected:
-                self._notices[publication.topic] = publication
-
-    def _next_notice(self) -> Publication | None:
-        with self._lock:
-            if not self._notices:
-                return None
-            return self._notices.pop(next(iter(self._notices)))
-
     # One connection.
 
     def opened(self, connection: Connection, first: Sequence[Publication], alone: bool) -> None:
@@ -116,8 +100,7 @@ class Sender:
         self.full_window(connection)
         if alone:
             self.window = 1
-        with self._lock:
-            self._notices = {p.topic: p for p in [*first, *self._kept.values()]}
+        self.notices.connected(first)
 
     def full_window(self, connection: Connection) -> None:
         self.window = window_of(self._configured, connection.limits.receive_maximum)
@@ -128,11 +111,11 @@ class Sender:
         waiting = [key for item in self._queue if item.cargo for key in item.cargo.keys]
         self._queue.clear()
         self._outbox.returned([key for key in dict.fromkeys(waiting) if key not in flying])
-        with self._lock:
-            self._notices.clear()
+        self.notices.clear()
         for publication in last:
-            mid = connection.publish(publication, min(publication.qos, connection.limits.qos), 0.0)
-            if mid is not None:
+            qos = min(publication.qos, connection.limits.qos)
+            mid = connection.publish(publication, qos, 0.0)
+            if mid is not None and qos > 0:
                 self.flights.sent(mid, Flight(publication.topic, now))
 
     def woken(self) -> None:
@@ -143,7 +126,7 @@ class Sender:
         """Publishes until the window is full or there is nothing left."""
         budget = self._configured  # of messages a turn: QoS 0 takes no room in the window
         while budget > 0 and len(self.flights) < self.window and connection.unsent < BURST_BYTES:
-            notice = self._next_notice()
+            notice = self.notices.next(connection.limits.packet_size)
             if notice is not None:
                 self._queue.appendleft(Item(notice, None))
             elif not self._queue:
@@ -155,6 +138,11 @@ class Sender:
     def _send(self, connection: Connection, now: float, wall: float) -> bool:
         item = self._queue[0]
         publication = item.publication
+        if publication.expires is not None and publication.expires <= wall:
+            self._queue.popleft()  # nobody wants it any more
+            if item.cargo is not None:
+                self._unwritten.append(item.cargo)
+            return True
         qos = min(publication.qos, connection.limits.qos)
         mid = connection.publish(publication, qos, wall)
         if mid is None:
@@ -228,17 +216,17 @@ class Sender:
             cargo.done(0, "", settled)
         self._settle(settled)
 
-    def settle(self, connection: Connection, now: float) -> tuple[list[Key], bool]:
-        """Takes in the broker's answers: what it accepted, and whether it asks for a pause."""
+    def settle(self, connection: Connection, now: float) -> tuple[Settled, bool]:
+        """Takes in the broker's answers: what they are, and whether it asks for a pause."""
         settled = Settled()
         if not connection.answers:
-            return settled.accepted, False
+            return settled, False
         while connection.answers:
             mid, code = connection.answers.popleft()
             flight = self.flights.answered(mid, code, now, settled)
             if flight is not None and flight.lane is Lane.HISTORY:
                 self._history.acknowledged(now, now - flight.sent)
-        return settled.accepted, self._settle(settled)
+        return settled, self._settle(settled)
 
     def _settle(self, settled: Settled) -> bool:
         if settled.accepted:
@@ -249,7 +237,8 @@ class Sender:
         for key, code, topic in settled.shelved:
             self.shelve(key, f"{reason_text(code)} ({topic})")
         for topic, code in settled.notices:
-            log.warning("the broker refuses %s: %s", topic, reason_text(code))
+            if code >= 0x80:
+                self.notices.bar(topic, reason_text(code))
         return self._retry(settled.retry)
 
     def _retry(self, refused: list[tuple[Key, int, str]]) -> bool:
@@ -270,6 +259,18 @@ class Sender:
         self._outbox.refused(key, reason)
         self._on_shelved(key, reason)
 
+    def blame(self, message: Message, reason: str) -> None:
+        """The broker does not survive this message: what it carries is left out or shelved."""
+        (first, *rest) = message
+        if isinstance(first, str):
+            self.notices.bar(first, reason)
+        elif rest:
+            # Perhaps only too many at once: they are sent again, in smaller batches.
+            self._batch = max(1, len(message) // 4)
+            log.warning("%s: batches of %d samples from now on", reason, self._batch)
+        else:
+            self.shelve(first, reason)
+
     def lost(self) -> list[Key]:
         """The connection is gone: what was in flight, in order; all of it is the outbox's again."""
         flying = self.flights.keys()
@@ -289,6 +290,4 @@ class Sender:
     @property
     def quiet(self) -> bool:
         """Nothing is in flight and nothing waits here."""
-        with self._lock:
-            notices = bool(self._notices)
-        return not (notices or self._queue or len(self.flights))
+        return not (self.notices.pending or self._queue or len(self.flights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -75,6 +76,7 @@ class MemoryOutbox:
             for key in keys:
                 assert key in self.kept, f"{key} came back and is not kept"
                 self.flying.discard(key)
+        self._wake()
 
     def link_changed(self, up: bool) -> None:
         with self._lock:
@@ -86,6 +88,37 @@ def sample(value: float = 21.4, device: str = "boiler") -> Sample:
     return Sample(device, STAMP, (Reading("temperature", value), Reading("humidity", 55.1)))
 
 
+class Steady(random.Random):
+    """In the place of jitter: hardly any wait between two connections."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return a + min(0.02, b - a)
+
+
+class JumpClock(SystemClock):
+    """Real time that a test can push forward, so that no test waits for a deadline."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = 0.0
+        self._wall_ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead
+
+    def stamp(self) -> Stamp:
+        stamp = super().stamp()
+        wall = stamp.wall + self._wall_ahead
+        return Stamp(wall, stamp.boot, stamp.boot_id, stamp.synchronised)
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+        self._wall_ahead += seconds
+
+    def set_wall(self, wall: float) -> None:
+        self._wall_ahead += wall - self.stamp().wall
+
+
 class LinkRig:
     """A link against a broker, and everything it said."""
 
@@ -95,6 +128,7 @@ class LinkRig:
         self.states: list[LinkState] = []
         self.alarms: list[tuple[str, bool, str]] = []
         self.beats = 0
+        self.clock: JumpClock = options.pop("clock", None) or JumpClock()
         self.acknowledge = options.pop("acknowledge", True)
         settings: dict[str, Any] = {
             "outbox": self.outbox,
@@ -104,7 +138,8 @@ class LinkRig:
                 qos=options.pop("qos", {}),
                 restamp=lambda stamp: stamp,
             ),
-            "clock": SystemClock(),
+            "clock": self.clock,
+            "rng": Steady(),
             "urls": [urls] if isinstance(urls, str) else urls,
             "client_id": "tidegate-g",
             "epoch": EPOCH,
@@ -130,6 +165,15 @@ class LinkRig:
     @property
     def up(self) -> bool:
         return self.link.status().connected
+
+    def advance(self, seconds: float) -> None:
+        """Time passes, and the link notices."""
+        self.clock.advance(seconds)
+        self.link.acknowledge(AckToken(-1, 0, 0))  # of no connection: it only wakes
+
+    def told(self, name: str) -> list[tuple[bool, str]]:
+        """What was said of an alarm: raised or cleared, and the words."""
+        return [(raised, text) for alarm, raised, text in list(self.alarms) if alarm == name]
 
     def __enter__(self) -> LinkRig:
         return self.start()

@@ -1,0 +1,97 @@
+"""What each broker wants, kept from one connection to the next, by its url. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gateway.link.hello import Hello
+from gateway.link.reasons import BAD_VERSION, NO_QOS, NO_RETAIN
+
+TRIALS = 2
+"""Silence at a CONNECT of version 5, then a session with 3.1.1: so often, and it is settled. Once
+may have been a connection that broke at a bad moment."""
+
+
+class Versions:
+    """Which MQTT version to speak. With "auto", 5 first.
+
+    A broker that refuses 5 gets 3.1.1 from then on. One that does not answer a CONNECT of version 5
+    at all (RabbitMQ 3.10) gets 3.1.1 in turn with 5, until it is plain which of them works.
+    """
+
+    def __init__(self, configured: str) -> None:
+        self._configured = configured
+        self._settled: dict[str, str] = {}
+        self._trial: dict[str, str] = {}
+        self._won: dict[str, int] = {}
+
+    def of(self, url: str) -> str:
+        if self._configured != "auto":
+            return self._configured
+        return self._settled.get(url) or self._trial.get(url) or "5"
+
+    def refused(self, url: str, code: int | None) -> bool:
+        """No session came about. True when this settles that the broker gets 3.1.1."""
+        if self._configured != "auto" or url in self._settled:
+            return False
+        if self.of(url) == "5" and code == BAD_VERSION:
+            self._settled[url] = "3.1.1"
+            return True
+        if code is None:
+            self._trial[url] = "3.1.1" if self.of(url) == "5" else "5"
+        return False
+
+    def worked(self, url: str) -> bool:
+        """A session came about. True when this settles that the broker gets 3.1.1."""
+        if self._configured != "auto" or url in self._settled:
+            return False
+        if self._trial.pop(url, "5") == "5":
+            self._won.pop(url, None)
+            return False
+        self._won[url] = self._won.get(url, 0) + 1
+        if self._won[url] < TRIALS:
+            return False
+        self._settled[url] = "3.1.1"
+        return True
+
+
+@dataclass(slots=True)
+class Concession:
+    client_id: str = ""
+    """The one that the broker gave us instead of ours."""
+    retained_will: bool = True
+    will_qos: int = 2
+
+
+class Concessions:
+    """What a broker does not take in a CONNECT is left out of the next one."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Concession] = {}
+
+    def refused(self, url: str, code: int | None) -> str:
+        """What is left out from now on, in words; empty: nothing new."""
+        known = self._of.setdefault(url, Concession())
+        if code == NO_RETAIN and known.retained_will:
+            known.retained_will = False
+            return "retained messages: the will goes without"
+        if code == NO_QOS and known.will_qos:
+            known.will_qos = 0
+            return "QoS 1: the will goes with QoS 0"
+        return ""
+
+    def assigned(self, url: str, client_id: str) -> None:
+        """The broker calls us so: the session is under this name (MQTT 5.0, 3.2.2.3.7)."""
+        if client_id:
+            self._of.setdefault(url, Concession()).client_id = client_id
+
+    def applied(self, url: str, hello: Hello) -> Hello:
+        known = self._of.get(url)
+        if known is None:
+            return hello
+        will = replace(
+            hello.will,
+            qos=min(hello.will.qos, known.will_qos),
+            retain=hello.will.retain and known.retained_will,
+        )
+        return replace(hello, client_id=known.client_id or hello.client_id, will=will)
