@@ -90,11 +90,21 @@ class Mosquitto:
             return sock.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self, with_signal: int = signal.SIGTERM) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.send_signal(with_signal)
-            self._process.wait(PATIENCE)
-            self._process = None
+        process, self._process = self._process, None
+        if process is None:
+            return
+
+        def ended() -> bool:
+            # Again and again: mosquitto 2.0.11 forgets a signal that comes while it starts.
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(with_signal)
+            try:
+                process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        eventually(ended, "mosquitto ends")
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
