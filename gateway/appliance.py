@@ -18,6 +18,8 @@ class Appliance:
     limits: Limits
     act: Callable[[Act], None]
     """Hands the act to the output's worker; returns at once."""
+    signed_by: frozenset[str] = frozenset()
+    """The roles that may command it; empty: anybody, unsigned too."""
 
 
 @dataclass(slots=True)

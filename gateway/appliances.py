@@ -53,7 +53,7 @@ class Situation:
     known: the ledger's answer for this id; running: it is open in this very run.
     amnesia: the ledger was lost, so an id that it does not know may have run before.
     nonce: the session's. group: the other outputs of the same interlock, by name. burden: of the
-    output's load budget.
+    output's load budget. unauthorised: why the one who signed may not, empty if they may.
     """
 
     now: float
@@ -68,13 +68,14 @@ class Situation:
     action: Action
     group: Mapping[str, Output]
     burden: Burden | None = None
+    unauthorised: str = ""
 
 
 def consider(command: Command, value: Value, situation: Situation) -> Verdict:
     """The verdict on a command whose value was parsed to `value`.
 
     An id that ran is answered again whatever else holds: no act follows from it. Then freshness,
-    then the lock, then the limits.
+    then whether the one who signed may, then the lock, then the limits.
     """
     if situation.known is not None:
         return Repeat(situation.known)
@@ -83,6 +84,8 @@ def consider(command: Command, value: Value, situation: Situation) -> Verdict:
     stale = _stale(command, situation)
     if stale is not None:
         return stale
+    if situation.unauthorised:
+        return Refuse(Outcome.REFUSED, situation.unauthorised)
     if situation.locked:
         return Refuse(Outcome.REFUSED, "the gateway is locked")
     output, group = situation.output, situation.group

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gateway import housekeeping, safe
 from gateway.alarms import AlarmRule, Alarms
 from gateway.attached import Attached
+from gateway.build_authority import make_authority
 from gateway.build_devices import (
     BuildError,
     attach,
@@ -94,6 +95,7 @@ def assemble(settings: Settings) -> House:
         handlers=housekeeping.handlers(),
         budgets={budget.name: budget.limit for budget in settings.load_budget},
         make_rules=rules.make if rules else None,
+        authority=make_authority(settings),
     )
     batches = Batches(outbox) if settings.upstream.batch_every else None
     link = make_link(

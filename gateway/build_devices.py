@@ -115,7 +115,8 @@ def make_appliances(
         device = attached[values.name].device
         if isinstance(device, Actuator) and values.output is not None:
             limits = make_limits(values, device, values.output)
-            appliances[values.name] = Appliance(device.action, device.parse, limits, act)
+            signed_by = frozenset(values.output.signed_by)
+            appliances[values.name] = Appliance(device.action, device.parse, limits, act, signed_by)
     return appliances
 
 
@@ -125,7 +126,7 @@ def make_limits(device: DeviceSettings, output: Actuator, values: OutputSettings
         off=off_of(output),
         momentary=isinstance(output, Moving),
         command_ttl=values.command_ttl,
-        fresh_only=values.fresh_only,
+        fresh_only=values.fresh_only or bool(values.signed_by),
         max_on=values.max_on,
         min_on=values.min_on,
         min_off=values.min_off,

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 
-from gateway import appliances, orders
+from gateway import appliances
 from gateway.appliance import Underway
-from gateway.appliances import Allow, Refuse, Repeat, Running, Situation, answer
+from gateway.appliances import Allow, Refuse, Repeat, Running, answer
 from gateway.clock import Clock
 from gateway.gate import Gate
-from gateway.limits import Output
-from gateway.model import Acted, Action, Command, Outcome, Recorded, Result, State
+from gateway.judge import Authority, Judge
+from gateway.model import Acted, Command, Outcome, Recorded, Result, State
 from gateway.orders import Handler, Order
 from gateway.outputs import Outputs
 from gateway.state import StateFault, Store
@@ -43,7 +43,7 @@ class Around:
 
 
 class Commands:
-    """allowed, handlers: the commands to the gateway itself, by name."""
+    """allowed, handlers: the commands to the gateway itself, by name. authority: whose count."""
 
     def __init__(
         self,
@@ -53,12 +53,13 @@ class Commands:
         around: Around,
         allowed: Container[str],
         handlers: Mapping[str, Handler],
+        authority: Authority,
     ) -> None:
         self._outputs = outputs
         self._store = store
         self._clock = clock
         self._around = around
-        self._allowed = allowed
+        self._judge = Judge(outputs, store, clock, around.nonce, allowed, authority)
         self._handlers = handlers
         self._gate = Gate()
         self._resumable: list[Command] = []
@@ -83,18 +84,16 @@ class Commands:
         acknowledge()
 
     def _consider(self, command: Command, acknowledge: Acknowledge) -> None:
-        order: Order | None = None
         try:
-            if command.device:
-                command, situation = self._for_output(command)
-            else:
-                order, situation = self._for_gateway(command)
+            command, unauthorised = self._judge.identified(command)
+            command, order, situation = self._judge.situation_of(command)
         except ValueError as error:
             self._refuse(command, Refuse(Outcome.REFUSED, str(error)), acknowledge)
             return
         except StateFault as fault:
             self._refuse_for(fault, command, acknowledge)
             return
+        situation = replace(situation, unauthorised=unauthorised)
         verdict = appliances.consider(command, command.value, situation)
         match verdict:
             case Allow(_, deadline):
@@ -108,46 +107,6 @@ class Commands:
                 self._answer(reply, acknowledge)
             case Running():
                 acknowledge()
-
-    def _for_output(self, command: Command) -> tuple[Command, Situation]:
-        """The command with its value as the output takes it. ValueError, StateFault."""
-        appliance = self._outputs.appliances.get(command.device)
-        if appliance is None:
-            raise ValueError("no such appliance")
-        known = self._outputs.known[command.device]
-        situation = replace(
-            self._situation(command),
-            locked=self._outputs.locked is not None,
-            running=command.id in known.running,
-            limits=appliance.limits,
-            output=known.output,
-            action=appliance.action,
-            group=self._outputs.group_of(command.device),
-            burden=self._outputs.burden_of(command.device),
-        )
-        return replace(command, value=appliance.parse(command.value)), situation
-
-    def _for_gateway(self, command: Command) -> tuple[Order, Situation]:
-        order = orders.parse(command.value, self._allowed)
-        return order, replace(self._situation(command), limits=orders.limits_of(order))
-
-    def _situation(self, command: Command) -> Situation:
-        """Of a command that is done once, at once, and whatever the outputs do."""
-        stamp = self._clock.stamp()
-        found = self._store.known(command.device, command.id, stamp)
-        return Situation(
-            now=self._clock.monotonic(),
-            stamp=stamp,
-            nonce=self._around.nonce(),
-            locked=False,
-            known=found if isinstance(found, Result) else None,
-            running=False,
-            amnesia=bool(self._store.reset),
-            limits=orders.NO_LIMITS,
-            output=Output(),
-            action=Action.PULSE,
-            group={},
-        )
 
     def _begin(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from gateway.config_check import check_alarms, check_buses, check_devices, check_gateway
+from gateway.config_commanders import check_commanders
 from gateway.config_devices import Configured, read_device
 from gateway.config_lines import positions
 from gateway.config_outputs import check_outputs
@@ -23,6 +24,7 @@ from gateway.config_values import INVALID, read_fields, refuse_unknown, substitu
 from gateway.settings import (
     AlarmSettings,
     BusSettings,
+    CommanderSettings,
     GatewaySettings,
     LoadBudgetSettings,
     OutboxSettings,
@@ -41,7 +43,7 @@ TABLES = {
     "outbox": OutboxSettings,
     "site": SiteSettings,
 }
-ARRAYS = ("bus", "device", "alarm", "load_budget", "rule")
+ARRAYS = ("bus", "device", "alarm", "load_budget", "rule", "commander")
 
 _TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -90,6 +92,8 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
     budgets = _read_tables(LoadBudgetSettings, "load_budget", document, root)
     check_outputs(devices, budgets)
     rules = _read_tables(RuleSettings, "rule", document, root)
+    commanders = _read_tables(CommanderSettings, "commander", document, root)
+    check_commanders(tables["gateway"], devices, commanders, root)
     _check(tables, buses, devices, document, root)
     if rules or "site" in document:
         # Only where they are used: what rules need is not in the memory of a house without them.
@@ -105,6 +109,7 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
         alarm=tuple(alarm for alarm, _ in alarms),
         load_budget=tuple(budget for budget, _ in budgets),
         rule=tuple(rule for rule, _ in rules),
+        commander=tuple(commander for commander, _ in commanders),
     )
     return Loaded(settings, report.warnings)
 

@@ -28,7 +28,7 @@ _NAME_RULE = "small letters, digits, - and _, beginning with a letter or digit, 
 
 
 def check_gateway(gateway: GatewaySettings, place: Place) -> None:
-    _check_name(gateway.id, place.at("id"))
+    check_name(gateway.id, place.at("id"))
     if not gateway.state.startswith("/"):
         place.at("state").error("must be an absolute path", "such as /var/lib/tidegate")
     if gateway.socket and not gateway.socket.startswith("/"):
@@ -40,7 +40,7 @@ def check_gateway(gateway: GatewaySettings, place: Place) -> None:
 def check_alarms(alarms: Sequence[tuple[AlarmSettings, Place]]) -> None:
     check_unique((alarm.name, place.at("name")) for alarm, place in alarms)
     for alarm, place in alarms:
-        _check_name(alarm.name, place.at("name"))
+        check_name(alarm.name, place.at("name"))
 
 
 def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:
@@ -48,7 +48,7 @@ def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:
     devices = [(bus.device, place.at("device")) for bus, place in buses if bus.device]
     check_unique(devices, "is already the device of another bus")
     for bus, place in buses:
-        _check_name(bus.name, place.at("name"))
+        check_name(bus.name, place.at("name"))
         _check_bus(bus, place)
 
 
@@ -93,7 +93,7 @@ def check_devices(
 
 def _check_device(settings: DeviceSettings, device: Configured) -> None:
     place = device.place
-    _check_name(settings.name, place.at("name"))
+    check_name(settings.name, place.at("name"))
     if settings.name in RESERVED:
         place.at("name").error(f'"{settings.name}" is a topic of the gateway itself')
     if settings.interval == 0 and device.driver is not None and not device.driver.is_stream:
@@ -180,7 +180,7 @@ def _option(device: Configured, key: str) -> object:
     return setting.default if device.place.at(key).written is None else None
 
 
-def _check_name(name: str, place: Place) -> None:
+def check_name(name: str, place: Place) -> None:
     if not re.fullmatch(NAME_PATTERN, name):
         suggestion = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
         hint = f'"{suggestion}" would do' if suggestion else ""

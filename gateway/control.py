@@ -25,6 +25,7 @@ from gateway.events import (
     Received,
     Total,
 )
+from gateway.judge import Authority
 from gateway.model import Acted, Command, Recorded, Result
 from gateway.orders import Done, Handler
 from gateway.outputs import Outputs
@@ -47,7 +48,7 @@ class Control:
     record, nonce: as `commands.Around` has them. alarms: decides about alarms.
     allowed, handlers: commands to the gateway itself; lock, unlock and acknowledge are carried out
     here. budgets: W, by the load budget's name. make_rules: gives the desk of the rules, from how
-    to give a command and how to raise an alarm.
+    to give a command and how to raise an alarm. authority: whose signed commands count.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Control:
         handlers: Mapping[str, Handler] | None = None,
         budgets: Mapping[str, float] | None = None,
         make_rules: Callable[[Clock, Callable[[Command], None], Raise], RuleDesk] | None = None,
+        authority: Authority | None = None,
     ) -> None:
         self._store = store
         self._record = record
@@ -74,7 +76,9 @@ class Control:
         around = Around(record, nonce, self._answered, self._ledger_faulty)
         own = {"lock": self._lock, "unlock": self._unlock, "acknowledge": self._acknowledge}
         orders = {**own, **(handlers or {})}
-        self._commands = Commands(self._outputs, store, clock, around, allowed, orders)
+        self._commands = Commands(
+            self._outputs, store, clock, around, allowed, orders, authority or Authority()
+        )
         self._rules = make_rules and make_rules(clock, self._command, self._desk.happened)
 
     @property

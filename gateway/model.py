@@ -28,6 +28,7 @@ __all__ = [
     "Lane",
     "OutboxStats",
     "Outcome",
+    "Proof",
     "Quality",
     "Reading",
     "Recorded",
@@ -78,13 +79,24 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Who signed a command: the commander's name, the signature, and the bytes that it is over."""
+
+    commander: str
+    signature: bytes
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A wish that came in and could be parsed. value is absolute, never a toggle.
 
     id: the sender's, or one made here where it gave none. expires: wall seconds, None if unsaid.
-    received: when the broker handed it over. source: "mqtt", "rule NAME", "local".
+    received: when the broker handed it over. source: "mqtt", "mqtt NAME" of a commander whose
+    signature was checked, "rule NAME", "local".
     response_topic and correlation: MQTT 5 request and response, empty where not used.
     uncertain: delivered again without an id of its own, so that it may have run before.
+    proof: None where it was not signed; not checked yet.
     """
 
     id: str
@@ -97,6 +109,7 @@ class Command:
     response_topic: str = ""
     correlation: bytes = b""
     uncertain: bool = False
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

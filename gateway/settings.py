@@ -40,6 +40,9 @@ class GatewaySettings:
         tuple[str, ...],
         Option("commands to the gateway itself that may be used", choices=tuple(ORDERS)),
     ] = ()
+    signed_by: Annotated[
+        tuple[str, ...], Option("take those only signed by a commander of one of these roles")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,15 @@ class LoadBudgetSettings:
 
     name: Annotated[str, Option("outputs name it in load_budget")]
     limit: Annotated[float, Option("of all that are on at a time", "W", low=0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommanderSettings:
+    """`[[commander]]`: somebody whose signed commands count."""
+
+    name: Annotated[str, Option("as given to `tidegate keygen`")]
+    key: Annotated[str, Option("the public key that `tidegate keygen` printed")]
+    roles: Annotated[tuple[str, ...], Option("outputs name them in signed_by")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +197,9 @@ class OutputSettings:
     link_loss_after: Annotated[float, Option("without the broker for so long", "s", low=1)] = 300.0
     command_ttl: Annotated[float, Option("life of a command that does not say", "s", low=1)] = 30.0
     fresh_only: Annotated[bool, Option("refuse commands without the session's nonce")] = False
+    signed_by: Annotated[
+        tuple[str, ...], Option("take only commands signed by a commander of one of these roles")
+    ] = ()
     max_on: Annotated[float, Option("switched off after so long, 0: never", "s", low=0)] = 0.0
     min_on: Annotated[float, Option("shortest time on", "s", low=0)] = 0.0
     min_off: Annotated[float, Option("shortest time off", "s", low=0)] = 0.0
@@ -232,3 +247,4 @@ class Settings:
     load_budget: tuple[LoadBudgetSettings, ...] = ()
     site: SiteSettings = field(default_factory=SiteSettings)
     rule: tuple[RuleSettings, ...] = ()
+    commander: tuple[CommanderSettings, ...] = ()

@@ -24,6 +24,7 @@ OWNERS = {
     "paho": ["gateway.link", "gateway.cli"],
     "sqlite3": ["gateway.state", "gateway.store_sqlite", "gateway.journal_open"],
     "systemd": ["gateway.service"],
+    "nacl": ["gateway.signatures"],
     "argparse": ["gateway.cli"],
 }
 SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]

@@ -20,6 +20,7 @@ VERBS = {
     "drivers": "gateway.cli.drivers",
     "read": "gateway.cli.read",
     "send": "gateway.cli.send",
+    "keygen": "gateway.cli.keygen",
     "safe": "gateway.cli.safe",
     "decode": "gateway.cli.decode",
     "watch": "gateway.cli.watch",

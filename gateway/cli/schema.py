@@ -22,6 +22,7 @@ from gateway.settings import (
     NAME_PATTERN,
     AlarmSettings,
     BusSettings,
+    CommanderSettings,
     DeviceSettings,
     FilterSettings,
     LoadBudgetSettings,
@@ -38,6 +39,7 @@ OTHERS: dict[str, type] = {
     "alarm": AlarmSettings,
     "load_budget": LoadBudgetSettings,
     "rule": RuleSettings,
+    "commander": CommanderSettings,
 }
 """Arrays of named tables that no driver adds anything to."""
 

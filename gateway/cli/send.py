@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from paho.mqtt.packettypes import PacketTypes
@@ -18,13 +20,16 @@ from paho.mqtt.properties import Properties
 from gateway.cli import login
 from gateway.cli.consumer import Arrived, Consumer, Gone, Unreachable
 from gateway.cli.layout import clean, value_text
+from gateway.codecs.commands import signed_bytes
 from gateway.codecs.sniff import loads
 
 HELP = "Send a command to an appliance over MQTT and wait for its result."
 EXAMPLES = """\
 tidegate send shed heater on
 tidegate send shed valve 35 --expires 10         # refused if it comes later than that
-tidegate send shed heater off --url mqtts://broker.example --username me --password-file pw"""
+tidegate send shed heater off --url mqtts://broker.example --username me --password-file pw
+tidegate send shed pump on --key anna.key        # signed, see tidegate keygen
+tidegate send shed - lock                        # to the gateway itself"""
 EXIT = """\
 Exit status 0: done. 1: not sent, the reason is on stderr. 3: refused. 4: expired. 5: failed.
 6: indeterminate. 7: no final answer in time."""
@@ -32,6 +37,7 @@ Exit status 0: done. 1: not sent, the reason is on stderr. 3: refused. 4: expire
 OUTCOMES = {"done": 0, "refused": 3, "expired": 4, "failed": 5, "indeterminate": 6}
 """Outcome to exit status. `accepted` is none of them: the final answer is still to come."""
 NO_ANSWER = 7
+GATEWAY_ITSELF = "-"
 RETAINED_WAIT = 1.0
 """Seconds in which a broker has sent what it retains."""
 
@@ -39,7 +45,7 @@ RETAINED_WAIT = 1.0
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{HELP}\n\n{EXIT}"
     parser.add_argument("gateway", metavar="GATEWAY")
-    parser.add_argument("device", metavar="DEVICE")
+    parser.add_argument("device", metavar="DEVICE", help="- is the gateway itself")
     parser.add_argument("value", metavar="VALUE", help="on, off, true, false, a number or a word")
     parser.add_argument(
         "--timeout", type=float, default=10.0, metavar="SECONDS", help="for the result (10)"
@@ -53,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", default="", help="the command's id; the same id is done once")
     parser.add_argument("--nonce", help="quote this one instead of the present session's")
     parser.add_argument("--no-nonce", action="store_true", help="quote none")
+    parser.add_argument("--key", default="", metavar="FILE", help="sign with this private key")
     parser.add_argument("--json", action="store_true", help="print the result as it came")
     login.configure(parser)
 
@@ -68,12 +75,14 @@ class Before:
 def run(args: argparse.Namespace) -> int:
     base = f"{args.root}/{args.gateway}"
     reply = f"{base}/reply/{uuid.uuid4().hex[:12]}"
-    filters = [f"{base}/status", f"{base}/session", f"{base}/{args.device}/result", reply]
+    own = args.device == GATEWAY_ITSELF
+    result = f"{base}/result" if own else f"{base}/{args.device}/result"
     if any(bad in level for level in (args.gateway, args.device) for bad in "/+#"):
         print("tidegate send: GATEWAY and DEVICE are names, without / + #", file=sys.stderr)
         return 2
     try:
-        consumer = Consumer(login.login(args), filters)
+        sign = signer(args.key) if args.key else None
+        consumer = Consumer(login.login(args), [f"{base}/status", f"{base}/session", result, reply])
         consumer.connect()
     except (Unreachable, ValueError, OSError) as error:
         print(f"tidegate send: {error}", file=sys.stderr)
@@ -84,12 +93,31 @@ def run(args: argparse.Namespace) -> int:
             print(f"tidegate send: {args.gateway} is offline: not sent", file=sys.stderr)
             return 1
         command = envelope(args, before.nonce, time.time())
-        consumer.publish(
-            f"{base}/{args.device}/set", json.dumps(command).encode(), _properties(args, reply)
-        )
+        topic = f"{base}/command" if own else f"{base}/{args.device}/set"
+        text = json.dumps(command)
+        payload = sign(topic, text) if sign else text.encode()
+        consumer.publish(topic, payload, _properties(args, reply))
         return _answer(consumer, args, str(command["id"]))
     finally:
         consumer.close()
+
+
+def signer(file: str) -> Callable[[str, str], bytes]:
+    """Makes the payload of a topic and an envelope. ValueError, OSError."""
+    try:
+        from gateway.signatures import read_key, sign
+    except ImportError:
+        raise ValueError("signatures need PyNaCl: pip install 'tidegate[signed]'") from None
+    try:
+        name, key = read_key(Path(file).read_text("ascii"))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+    def signed(topic: str, text: str) -> bytes:
+        signature = base64.b64encode(sign(key, signed_bytes(topic, text.encode()))).decode()
+        return json.dumps({"key": name, "signature": signature, "signed": text}).encode()
+
+    return signed
 
 
 def parse_value(text: str) -> Any:
@@ -173,7 +201,8 @@ def _answer(consumer: Consumer, args: argparse.Namespace, command_id: str) -> in
 
 
 def in_words(args: argparse.Namespace, result: Mapping[str, Any]) -> str:
-    words = f"{args.device}: {clean(str(result['outcome']))}"
+    who = args.gateway if args.device == GATEWAY_ITSELF else args.device
+    words = f"{who}: {clean(str(result['outcome']))}"
     if result.get("state") is not None:
         words += f", now {value_text(result['state'])}"
     if result.get("reason"):

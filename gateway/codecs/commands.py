@@ -1,11 +1,13 @@
 """A command's payload, read without trust: size, depth and fields are checked before meaning.
 
 A payload is a bare value (`ON`, `OFF`, `true`, `21.5`, `open`) or an envelope
-`{"id": "a1", "value": true, "expires": "2026-11-23T14:00:00Z", "nonce": "..."}`.
+`{"id": "a1", "value": true, "expires": "2026-11-23T14:00:00Z", "nonce": "..."}`; or one that is
+signed, `{"key": "anna", "signature": "...", "signed": "{\\"id\\": ..."}`.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -14,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.codecs.base import Inbound
-from gateway.model import Command, Outcome, Result, Value
+from gateway.model import Command, Outcome, Proof, Result, Value
 
 MAX_BYTES = 8192
 MAX_DEPTH = 8
@@ -23,6 +25,10 @@ MAX_TEXT = 256
 MAX_INTEGER = 2**53
 """Beyond it a JSON number is not exact everywhere."""
 
+SIGNATURE_BYTES = 64
+"""Of Ed25519 (RFC 8032)."""
+
+WRAPPER = frozenset({"key", "signature", "signed"})
 FIELDS = frozenset({"id", "value", "expires", "nonce"})
 WORDS: dict[str, Value] = {"ON": True, "OFF": False, "TRUE": True, "FALSE": False}
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -42,11 +48,14 @@ class Unacceptable(ValueError):
 def parse(device: str, inbound: Inbound, loads: Loads) -> Command | Result:
     """What the message asks of the device, or the refusal. Raises nothing on any bytes."""
     fields: dict[str, Any] = {}
+    proof: Proof | None = None
     try:
         content = _content(inbound, loads)
+        if isinstance(content, dict) and "signed" in content:
+            proof, content = _unwrapped(content, inbound.topic, loads)
         fields = content if isinstance(content, dict) else {"value": content}
         _check_fields(fields)
-        return _command(device, inbound, fields)
+        return _command(device, inbound, fields, proof)
     except ValueError as error:
         return refused(device, inbound, str(error), _id_of(fields) or inbound.message_id)
 
@@ -81,7 +90,45 @@ def _check_fields(fields: dict[str, Any]) -> None:
         raise Unacceptable('the field "value" is missing')
 
 
-def _command(device: str, inbound: Inbound, fields: dict[str, Any]) -> Command:
+def _unwrapped(content: dict[str, Any], topic: str, loads: Loads) -> tuple[Proof, dict[str, Any]]:
+    """Of `{"key": NAME, "signature": BASE64, "signed": ENVELOPE}` the proof, and the envelope.
+
+    Whether the proof holds is not known here.
+    """
+    if content.keys() != WRAPPER:
+        raise Unacceptable(f"a signed command has the fields {', '.join(sorted(WRAPPER))}")
+    envelope, commander = content["signed"], _token(content, "key")
+    if isinstance(envelope, str):
+        envelope = envelope.encode()
+    if not isinstance(envelope, bytes) or commander is None:
+        raise Unacceptable('"signed" has to be an envelope as text, "key" a name')
+    fields = loads(envelope)
+    if not isinstance(fields, dict) or not {"id", "nonce"} <= fields.keys():
+        raise Unacceptable('a signed envelope needs an "id" and the session\'s "nonce"')
+    signature = _signature(content["signature"])
+    return Proof(commander, signature, signed_bytes(topic, envelope)), fields
+
+
+def _signature(given: Any) -> bytes:
+    found = given
+    if isinstance(given, str):
+        try:
+            found = base64.b64decode(given, validate=True)
+        except ValueError:
+            found = b""
+        if base64.b64encode(found).decode() != given:
+            found = b""  # the same bytes in other words: one signature has one form
+    if not isinstance(found, bytes) or len(found) != SIGNATURE_BYTES:
+        raise Unacceptable(f'"signature" has to be {SIGNATURE_BYTES} bytes in base64')
+    return found
+
+
+def signed_bytes(topic: str, envelope: bytes) -> bytes:
+    """What is signed: the topic too, so that it holds for one device of one gateway."""
+    return b"tidegate command 1\n" + topic.encode() + b"\n" + envelope
+
+
+def _command(device: str, inbound: Inbound, fields: dict[str, Any], proof: Proof | None) -> Command:
     given = _token(fields, "id")
     return Command(
         id=given or inbound.message_id,
@@ -93,6 +140,7 @@ def _command(device: str, inbound: Inbound, fields: dict[str, Any]) -> Command:
         response_topic=inbound.response_topic,
         correlation=inbound.correlation,
         uncertain=inbound.redelivered and given is None,
+        proof=proof,
     )
 
 

@@ -12,6 +12,7 @@ from gateway.alarms import AlarmRule, Alarms
 from gateway.appliance import Appliance
 from gateway.appliances import answer
 from gateway.control import Control
+from gateway.judge import Authority
 from gateway.limits import Limits
 from gateway.model import (
     Act,
@@ -39,7 +40,15 @@ def on_off(value: Value) -> Value:
 class Bench:
     """Control, run to the end of its inbox by `settle`; acts are done by hand or at once."""
 
-    def __init__(self, path: Path, *, action: Action = Action.SET, **limits: object) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        action: Action = Action.SET,
+        signed_by: frozenset[str] = frozenset(),
+        authority: Authority | None = None,
+        **limits: object,
+    ) -> None:
         self.clock = FakeClock()
         self.store = Store(path)
         self.records: list[Recorded] = []
@@ -47,7 +56,8 @@ class Bench:
         self.acknowledged: list[str] = []
         self.obedient = True
         self.resumed = False
-        appliance = Appliance(action, on_off, Limits(**limits), self._act)  # type: ignore[arg-type]
+        own = Limits(**limits)  # type: ignore[arg-type]
+        appliance = Appliance(action, on_off, own, self._act, signed_by)
         self.control = Control(
             {"pump": appliance},
             store=self.store,
@@ -58,6 +68,7 @@ class Bench:
             alarms=Alarms({"leak": AlarmRule(repeat=60.0)}),
             allowed=("lock", "unlock", "acknowledge", "restart", "locate"),
             handlers={"restart": self._restart, "locate": self._locate},
+            authority=authority,
         )
 
     def _restart(self, argument: str) -> Done:

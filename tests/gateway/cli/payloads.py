@@ -42,8 +42,14 @@ def state(seq: int, value: Value, device: str = "heater", epoch: int = 7) -> Ent
     return Entry(Key(epoch, seq), Klass.RESULT, State(device, stamp(), value, "start"))
 
 
-def result(seq: int, command_id: str, value: Value, outcome: Outcome = Outcome.DONE) -> Entry:
-    answer = Result(command_id, "heater", stamp(), outcome, state=value)
+def result(
+    seq: int,
+    command_id: str,
+    value: Value,
+    outcome: Outcome = Outcome.DONE,
+    device: str = "heater",
+) -> Entry:
+    answer = Result(command_id, device, stamp(), outcome, state=value)
     return Entry(Key(7, seq), Klass.RESULT, answer)
 
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from paho.mqtt import client as paho
@@ -29,7 +30,7 @@ class PlayedGateway:
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._on_message
         self._client.connect(endpoint.host, endpoint.port)
-        self._client.subscribe("tidegate/shed/+/set", 1)
+        self._client.subscribe([("tidegate/shed/+/set", 1), ("tidegate/shed/command", 1)])
         self._client.loop_start()
 
     def publish(self, publications: list[Publication]) -> None:
@@ -39,7 +40,10 @@ class PlayedGateway:
     def _on_message(self, client: paho.Client, user: object, message: paho.MQTTMessage) -> None:
         command = json.loads(message.payload)
         self.commands.append(command)
-        for one in live([payloads.result(50, command["id"], True, self.outcome)]):
+        device = "" if message.topic.endswith("/command") else "heater"
+        signed = json.loads(command.get("signed", "{}"))
+        given = signed.get("id") or command["id"]
+        for one in live([payloads.result(50, given, True, self.outcome, device)]):
             self._client.publish(one.topic, one.payload, one.qos, one.retain)
 
     def close(self) -> None:
@@ -110,6 +114,28 @@ def test_send_quotes_the_session_and_prints_the_result(
     assert capsys.readouterr().out == "heater: done, now on\n"
     (command,) = gateway.commands
     assert (command["value"], command["nonce"]) == (True, "n1")
+
+
+def test_send_signs(
+    broker: str, gateway: PlayedGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = str(tmp_path / "anna.key")
+    main(["keygen", "anna", "--out", key])
+    gateway.publish([DIALECT.status(True), payloads.session("n1")])
+    assert main(["send", "shed", "heater", "on", "--key", key, "--url", broker]) == 0
+    (command,) = gateway.commands
+    assert command["key"] == "anna"
+    assert json.loads(str(command["signed"]))["nonce"] == "n1"
+    assert main(["send", "shed", "heater", "on", "--key", "/dev/null", "--url", broker]) == 1
+    assert "is no private key" in capsys.readouterr().err
+
+
+def test_send_reaches_the_gateway_itself(
+    broker: str, gateway: PlayedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.publish([DIALECT.status(True), payloads.session("n1")])
+    assert main(["send", "shed", "-", "lock", "--url", broker]) == 0
+    assert capsys.readouterr().out.startswith("shed: done")
 
 
 @pytest.mark.parametrize(
