@@ -140,6 +140,17 @@ class I2CBus(Protocol):
         """Write, then read after a repeated start: no other master gets in between."""
 
 
+class SPIBus(Protocol):
+    """One chip select of an SPI controller."""
+
+    def transfer(self, data: bytes, *, mode: int, hertz: int) -> bytes:
+        """Send these bytes, and give those that came in meanwhile: as many. BusMissing, BusFault.
+
+        mode: 0 to 3, clock polarity and phase; hertz: fastest clock.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LineSettings:
     """How a serial line is spoken: `9600 8N1` is LineSettings(9600)."""

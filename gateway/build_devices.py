@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
-from drivers.base import Actuator, DriverError, Moving, Sensor, Stream
+from drivers.base import Actuator, DriverError, I2CBus, Moving, Sensor, Stream
 from drivers.quantities import unit_of
 from gateway import catalog
 from gateway.appliance import Appliance
 from gateway.attached import Attached
 from gateway.codecs.base import DeviceAbout
+from gateway.config_wiring import root
 from gateway.filters import ChannelFilter, Total
 from gateway.limits import Limits
 from gateway.model import Act, Value
@@ -23,13 +25,34 @@ class BuildError(Exception):
     """The configuration is well-formed but cannot be built; the message says where and why."""
 
 
-def open_bus(bus: BusSettings) -> object:
+def open_named(name: str, settings: Settings, opened: dict[str, object]) -> object:
+    """The bus of this name, and first those that it hangs on; None where there is none.
+
+    opened: the buses by name, those that are open already and those that this opens.
+    """
+    bus = next((bus for bus in settings.bus if bus.name == name), None)
+    if bus is None or name in opened:
+        return opened.get(name)
+    parent = open_named(bus.parent, settings, opened) if bus.parent else None
+    return opened.setdefault(name, open_bus(bus, parent))
+
+
+def open_bus(bus: BusSettings, parent: object = None) -> object:
     """The bus of these settings. Buses open at first use, so a missing one is no error here."""
     match bus.kind:
         case "i2c":
             from drivers.buses import LinuxI2C
 
             return LinuxI2C(bus.device)
+        case "i2c-mux":
+            from drivers.i2c.mux import MuxedI2C
+
+            assert bus.channel is not None
+            return MuxedI2C(cast(I2CBus, parent), bus.address, bus.channel)
+        case "spi":
+            from drivers.spi_bus import LinuxSPI
+
+            return LinuxSPI(bus.device)
         case "simulated-i2c":
             from drivers.simulated.bus import simulated_bus
 
@@ -58,7 +81,9 @@ def make_device(device: DeviceSettings, bus: object) -> Device:
 
 def attach(settings: Settings, store: Store) -> dict[str, Attached]:
     """Every device on its bus, with its filters and totals."""
-    buses = {bus.name: open_bus(bus) for bus in settings.bus}
+    buses: dict[str, object] = {}
+    for bus in settings.bus:
+        open_named(bus.name, settings, buses)
     attached = {}
     for values in settings.device:
         device = make_device(values, buses.get(values.bus))
@@ -142,10 +167,12 @@ def make_limits(device: DeviceSettings, output: Actuator, values: OutputSettings
 
 
 def by_bus(settings: Settings, attached: Mapping[str, Attached]) -> dict[str, list[Attached]]:
-    """One worker a bus; devices that need none share one called host."""
+    """One worker an adapter, with what hangs on it behind multiplexers; devices that need no bus
+    share one called host."""
+    named = {bus.name: bus for bus in settings.bus}
     buses: dict[str, list[Attached]] = {}
     for values in settings.device:
-        buses.setdefault(values.bus or "host", []).append(attached[values.name])
+        buses.setdefault(root(values.bus, named) or "host", []).append(attached[values.name])
     return buses
 
 

@@ -30,7 +30,8 @@ ENTRY_POINTS = "tidegate.drivers"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _BUS_KINDS: dict[str, tuple[str, ...]] = {
     # The contract that a constructor asks for, by its name: gpiozero need not be imported here.
-    "I2CBus": ("i2c", "simulated-i2c"),
+    "I2CBus": ("i2c", "i2c-mux", "simulated-i2c"),
+    "SPIBus": ("spi",),
     "SerialPort": ("serial",),
     "Factory": ("gpio",),
 }

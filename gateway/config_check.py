@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from gateway.catalog import Driver, has_chip
 from gateway.config_devices import Configured
 from gateway.config_report import Place, nearest
+from gateway.config_wiring import check_addresses, check_multiplexers
 from gateway.settings import (
     NAME_PATTERN,
     AlarmSettings,
@@ -50,6 +51,7 @@ def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:
     for bus, place in buses:
         check_name(bus.name, place.at("name"))
         _check_bus(bus, place)
+    check_multiplexers(buses)
 
 
 def _check_bus(bus: BusSettings, place: Place) -> None:
@@ -58,6 +60,8 @@ def _check_bus(bus: BusSettings, place: Place) -> None:
         device.error('must be the adapter, as "/dev/i2c-1"', "`ls /dev/i2c-*` lists them")
     elif bus.kind == "serial" and not bus.device:
         device.error("must be the port", "`ls /dev/serial/by-id/*` lists names that stay")
+    elif bus.kind == "spi" and not re.fullmatch(r"/dev/spidev\d+\.\d+", bus.device):
+        device.error('must be bus and chip select, as "/dev/spidev0.0"', "`ls /dev/spidev*`")
     elif bus.kind == "gpio" and not _PIN_CONTROLLER.fullmatch(bus.device):
         hint = "empty: the header of this Pi"
         device.error('must be empty, "lgpio", "mock" or "/dev/gpiochipN"', hint)
@@ -86,7 +90,7 @@ def check_devices(
     for device in devices:
         _check_device(device.settings, device)
         _check_bus_of(device, buses, named)
-    _check_addresses(devices)
+    check_addresses(devices, buses, _option)
     _check_pins(devices, buses)
     _check_ports(devices)
 
@@ -115,19 +119,6 @@ def _check_bus_of(
         place.error(f'there is no [[bus]] with the name "{name}"', hint)
     elif kinds and name in buses and buses[name].kind not in kinds:
         place.error(f"must be of kind {wanted}, but bus {name} is of kind {buses[name].kind}")
-
-
-def _check_addresses(devices: Sequence[Configured]) -> None:
-    taken: dict[tuple[str, object], Configured] = {}
-    for device in devices:
-        address = _option(device, "address")
-        if address is None or not device.settings.bus:
-            continue
-        other = taken.setdefault((device.settings.bus, address), device)
-        if other is not device:
-            shown = f"0x{address:02x}" if isinstance(address, int) else f"{address}"
-            whose = f'that of "{other.settings.name}"'
-            device.place.at("address").error(f"{shown} on bus {other.settings.bus} is {whose}")
 
 
 def _check_pins(devices: Sequence[Configured], buses: Mapping[str, BusSettings]) -> None:

@@ -151,7 +151,7 @@ class OutboxSettings:
 class BusSettings:
     name: Annotated[str, Option("what devices call it")]
     kind: Annotated[
-        Literal["i2c", "serial", "gpio", "onewire", "host", "simulated-i2c"],
+        Literal["i2c", "i2c-mux", "serial", "gpio", "spi", "onewire", "host", "simulated-i2c"],
         Option("what it is"),
     ]
     device: Annotated[str, Option("/dev/i2c-1, /dev/serial/by-id/..., or the pin factory")] = ""
@@ -161,6 +161,9 @@ class BusSettings:
             "serial: RTS while sending, for RS-485 adapters that are not switched by themselves"
         ),
     ] = ""
+    parent: Annotated[str, Option("i2c-mux: the bus that the multiplexer hangs on")] = ""
+    address: Annotated[int, Option("i2c-mux: of the TCA9548A", low=0x70, high=0x77)] = 0x70
+    channel: Annotated[int | None, Option("i2c-mux: which of its buses", low=0, high=7)] = None
     chips: Annotated[
         tuple[str, ...], Option("kind simulated-i2c: chips on the bus, as bme280@0x76")
     ] = ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from drivers.base import I2CBus, LineSettings, Reading, Value
+from drivers.base import I2CBus, LineSettings, Reading, Sensor, Value
+from gateway.attached import steps_of
 
 T = TypeVar("T")
 
@@ -32,6 +33,13 @@ def finish(steps: Generator[float, None, T], clock: FakeClock | None = None) -> 
         assert wait >= 0
         if clock is not None:
             clock.now += wait
+
+
+def started_and_read(sensor: Sensor) -> Generator[float, None, Sequence[Reading]]:
+    """The steps of a start and a first look."""
+    yield from steps_of(sensor.start())
+    readings: Sequence[Reading] = yield from steps_of(sensor.read())
+    return readings
 
 
 def values(readings: Iterable[Reading]) -> dict[str, Value | None]:

@@ -19,6 +19,7 @@ OWNERS = {
     # library: the modules that may import it
     "smbus2": ["drivers.buses"],
     "serial": ["drivers.ports"],
+    "spidev": ["drivers.spi_bus"],
     "gpiozero": ["drivers.gpio"],
     "lgpio": ["drivers.gpio"],
     "paho": ["gateway.link", "gateway.cli"],
@@ -30,6 +31,8 @@ OWNERS = {
 SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]
 """Of drivers, all others know only the contracts and the table of quantities."""
 CONTRACTS = ["drivers.base", "drivers.quantities"]
+SHARED = ["drivers.scaling"]
+"""Pure, and of use to drivers of several families."""
 PURE = [
     *("model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"),
     *("rules", "rules_model", "conditions", "conditions_joined", "timetable", "sun"),
@@ -66,7 +69,7 @@ def test_imports_point_one_way(path: Path) -> None:
         assert within(module, OWNERS.get(top, [module])), f"{where}: it has another owner"
         if within(module, ["drivers"]):
             assert top != "gateway", where
-            own = [*CONTRACTS, ".".join(module.split(".")[:2])]
+            own = [*CONTRACTS, *SHARED, ".".join(module.split(".")[:2])]
             if within(module, ["drivers.simulated"]):
                 own.append("drivers.i2c")  # a chip answers with the checksum that its driver checks
             assert top != "drivers" or within(imported, own), f"{where}: of another family"

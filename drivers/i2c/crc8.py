@@ -30,3 +30,12 @@ def words(data: bytes) -> list[int]:
             )
         found.append(int.from_bytes(word, "big"))
     return found
+
+
+def command(code: int, *arguments: int) -> bytes:
+    """A 16-bit command of Sensirion's sensors, each argument a 16-bit word with its checksum."""
+    data = code.to_bytes(2, "big")
+    for argument in arguments:
+        word = argument.to_bytes(2, "big")
+        data += word + bytes([crc8(word)])
+    return data

@@ -11,11 +11,12 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import drivers.simulated
-from drivers.base import NoAnswer, OptionError
+from drivers.base import BusFault, NoAnswer, OptionError
 
 ADDRESSES = range(0x08, 0x78)
 """7-bit addresses that are not reserved (I2C-bus specification UM10204, 3.1.12)."""
@@ -25,6 +26,14 @@ class Chip(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def read(self, count: int) -> bytes: ...
+
+
+class Multiplexer(ABC):
+    """A chip with buses behind it."""
+
+    @abstractmethod
+    def behind(self, address: int) -> list[Chip]:
+        """The chips at this address on the channels that are connected."""
 
 
 class SimulatedI2CBus:
@@ -48,9 +57,15 @@ class SimulatedI2CBus:
         pass
 
     def _chip(self, address: int) -> Chip:
-        if address not in self.chips:
+        found = [self.chips[address]] if address in self.chips else []
+        for chip in self.chips.values():
+            if isinstance(chip, Multiplexer):
+                found += chip.behind(address)
+        if not found:
             raise NoAnswer(f"no answer at 0x{address:02x} on the simulated bus")
-        return self.chips[address]
+        if len(found) > 1:
+            raise BusFault(f"two chips answer at 0x{address:02x}")
+        return found[0]
 
 
 class Registers:
@@ -121,7 +136,7 @@ def _new_chip(name: str) -> Chip:
 
 def chip_names() -> list[str]:
     """Every module of drivers.simulated that holds a chip."""
-    others = {"bus", "commands", "signals"}
+    others = {"bus", "commands", "signals", "words"}
     return sorted(
         module.name
         for module in pkgutil.iter_modules(drivers.simulated.__path__)

@@ -78,7 +78,8 @@ def _example_of(kind: Any, option: Setting) -> Any:
     if args:
         return _example_of(next(a for a in args if a is not NoneType), option)
     if option.name == "pin" or option.name.endswith("_pin"):
-        return EXAMPLE_PIN
+        limit = option.note.high
+        return EXAMPLE_PIN if limit is None or limit >= EXAMPLE_PIN else int(option.note.low or 0)
     if kind in (int, float):
         return kind(max(1, option.note.low or 0))
     return {bool: False}.get(kind, option.name)

@@ -67,23 +67,23 @@ def _named(name: str, settings: Settings) -> DeviceSettings:
 
 
 def _look(device: DeviceSettings, settings: Settings) -> tuple[Sequence[Reading], dict[str, str]]:
-    from gateway.build_devices import make_device, open_bus  # loads every part: not for --help
+    from gateway.build_devices import make_device, open_named  # loads every part: not for --help
 
     if device.output is not None:
         topic = f"{settings.upstream.root}/{settings.gateway.id}/{device.name}/state"
         raise Unreadable(
             f"is an output, and reading it would claim its pin; its state is at topic {topic}"
         )
-    bus_settings = next((bus for bus in settings.bus if bus.name == device.bus), None)
-    bus = None if bus_settings is None else open_bus(bus_settings)
+    opened: dict[str, object] = {}
     try:
-        made = make_device(device, bus)
+        made = make_device(device, open_named(device.bus, settings, opened))
         assert not isinstance(made, Actuator)
         return _rounded(read_once(made), made.channels), units_of(made.channels)
     finally:
-        close = getattr(bus, "close", None)
-        if close is not None:
-            close()
+        for bus in reversed(opened.values()):
+            close = getattr(bus, "close", None)
+            if close is not None:
+                close()
 
 
 def read_once(device: Sensor | Stream) -> Sequence[Reading]:

@@ -20,7 +20,7 @@ from tests.gateway import fake_drivers
 def test_a_driver_by_its_module_s_name() -> None:
     driver = find("bme280")
     assert driver.factory.__name__ == "Bme280"
-    assert driver.bus_kinds == ("i2c", "simulated-i2c")
+    assert driver.bus_kinds == ("i2c", "i2c-mux", "simulated-i2c")
     assert driver.has_bus and not driver.is_actuator and not driver.is_stream
     assert driver.summary.startswith("BME280: temperature, pressure")
     address = driver.options["address"]
@@ -53,7 +53,7 @@ def test_names_that_cannot_be(name: str) -> None:
 
 def test_the_nearest_name_is_offered() -> None:
     with pytest.raises(DriverUnknown) as raised:
-        find("bme820")
+        find("bme28")
     assert raised.value.hint == 'did you mean "bme280"?'
     with pytest.raises(DriverUnknown) as raised:
         find("zzzzzz")
@@ -72,7 +72,7 @@ def test_a_driver_of_another_distribution(monkeypatch: pytest.MonkeyPatch) -> No
     )
     broken = importlib.metadata.EntryPoint("broken", "no_such_module:X", catalog.ENTRY_POINTS)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: (point, broken))
-    assert find("acme").bus_kinds == ("i2c", "simulated-i2c")
+    assert find("acme").bus_kinds == ("i2c", "i2c-mux", "simulated-i2c")
     with pytest.raises(DriverUnusable) as raised:
         find("broken")
     assert raised.value.hint == "install the Python library no_such_module"

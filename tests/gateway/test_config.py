@@ -198,7 +198,7 @@ name = "d"
 driver = "thermometer"
 bus = "b"
 """) == [
-        'x.toml:7: bus[b].kind: must be "i2c", "serial", "gpio", "onewire", "host" or '
+        'x.toml:7: bus[b].kind: must be "i2c", "i2c-mux", "serial", "gpio", "spi", "onewire", "host" or '
         '"simulated-i2c", not "i3c"; did you mean "i2c"?'
     ]  # fmt: skip
 

@@ -125,8 +125,9 @@ def test_pulses_are_on_gpio_numbers() -> None:
 def test_a_device_is_on_a_bus_of_its_kind() -> None:
     text = BUSES + device("a", "thermometer", "port") + device("b", "thermometer", "")
     assert messages(text + device("c", "clock", "gpio")) == [
-        "device[a].bus: must be of kind i2c or simulated-i2c, but bus port is of kind serial",
-        "device[b].bus: is missing: the driver needs a bus of kind i2c or simulated-i2c",
+        "device[a].bus: must be of kind i2c or i2c-mux or simulated-i2c, "
+        "but bus port is of kind serial",
+        "device[b].bus: is missing: the driver needs a bus of kind i2c or i2c-mux or simulated-i2c",
         "device[c].bus: must be of kind host, but bus gpio is of kind gpio",
     ]
 

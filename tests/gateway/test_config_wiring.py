@@ -1,0 +1,86 @@
+"""Addresses and multiplexers in a configuration: what may share a wire, and what is refused."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.build_devices import by_bus, open_named
+from gateway.config import ConfigErrors, parse
+
+HEAD = '[gateway]\nid = "g"\n[upstream]\nurl = "mqtt://localhost"\n'
+I2C = '[[bus]]\nname = "main"\nkind = "simulated-i2c"\n'
+
+
+def mux(name: str, parent: str = "main", channel: int | None = 0, address: int = 0x70) -> str:
+    number = "" if channel is None else f"channel = {channel}\n"
+    at = f'parent = "{parent}"\naddress = {address}\n'
+    return f'[[bus]]\nname = "{name}"\nkind = "i2c-mux"\n{at}{number}'
+
+
+def device(name: str, bus: str, driver: str = "sht4x", more: str = "") -> str:
+    return f'[[device]]\nname = "{name}"\ndriver = "{driver}"\nbus = "{bus}"\n{more}\n'
+
+
+def errors(*parts: str) -> Sequence[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        parse(HEAD + "".join(parts), "test.toml")
+    return [f"{error.path}: {error.message}" for error in caught.value.errors]
+
+
+def test_equal_addresses_behind_different_channels_are_fine() -> None:
+    text = (
+        I2C
+        + mux("a")
+        + mux("b", channel=1)
+        + mux("deep", parent="b", address=0x71)
+        + "".join(device(f"d-{bus}", bus) for bus in ("a", "b"))
+        + device("fine", "deep", "bme280")
+    )
+    settings = parse(HEAD + text, "test.toml").settings
+    opened: dict[str, object] = {}
+    open_named("deep", settings, opened)
+    assert list(opened) == ["main", "b", "deep"]
+    attached = dict.fromkeys(("d-a", "d-b", "fine"))
+    assert by_bus(settings, attached) == {"main": [None, None, None]}  # type: ignore[arg-type]
+
+
+X, Y = device("x", "main"), device("y", "a")
+LED = device("x", "main", "pca9685", "address = 0x70\npin = 1")
+SERIAL = '[[bus]]\nname = "s"\nkind = "serial"\ndevice = "/dev/x"\nchannel = 1\n'
+SPI = '[[bus]]\nname = "s"\nkind = "spi"\ndevice = "/dev/spi"\n'
+BELOW = mux("a") + mux("b", "a", address=0x71)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        (X + mux("a") + Y, "device[y].address", '0x44 on bus a is that of "x"'),
+        (mux("a") + Y + X, "device[x].address", '0x44 on bus main is that of "y"'),
+        (BELOW + Y + device("z", "b"), "device[z].address", '0x44 on bus b is that of "y"'),
+        (mux("a") + mux("b"), "bus[b].channel", 'is already that of bus "a"'),
+        (mux("a", channel=None), "bus[a].channel", "is missing"),
+        (mux("a", "man"), "bus[a].parent", 'there is no [[bus]] with the name "man"'),
+        (mux("a", ""), "bus[a].parent", "is missing: the bus that the multiplexer hangs on"),
+        (mux("a", "b") + mux("b", "a"), "bus[a].parent", "hangs on itself"),
+        (mux("a", "a"), "bus[a].parent", "hangs on itself"),
+        (
+            mux("a") + LED,
+            "device[x].address",
+            "0x70 on bus main is that of the multiplexer of bus a",
+        ),
+        (SERIAL, "bus[s].channel", "only a bus of kind i2c-mux has it"),
+        (SPI, "bus[s].device", 'must be bus and chip select, as "/dev/spidev0.0"'),
+    ],
+)
+def test_what_is_refused(text: str, place: str, message: str) -> None:
+    assert f"{place}: {message}" in errors(I2C, text)
+
+
+def test_pins_of_one_expander_are_devices_of_their_own() -> None:
+    inputs = device("in", "main", "mcp23017", "pins = { door = 0, leak = 9 }")
+    output = device("out", "main", "mcp23017_output", "pin = 3")
+    parse(HEAD + I2C + inputs + output, "test.toml")
+    taken = device("out", "main", "mcp23017_output", "pin = 9")
+    assert errors(I2C, inputs, taken) == ['device[out].pin: pin 9 is already that of "in"']
+    other = device("other", "main", "pcf8574_output", "pin = 3")
+    assert errors(I2C, inputs, other) == ['device[other].address: 0x20 on bus main is that of "in"']
