@@ -198,8 +198,8 @@ name = "d"
 driver = "thermometer"
 bus = "b"
 """) == [
-        'x.toml:7: bus[b].kind: must be "i2c", "i2c-mux", "serial", "gpio", "spi", "onewire", "host" or '
-        '"simulated-i2c", not "i3c"; did you mean "i2c"?'
+        'x.toml:7: bus[b].kind: must be "i2c", "i2c-mux", "serial", "gpio", "spi", "onewire", '
+        '"host" or "simulated-i2c", not "i3c"; did you mean "i2c"?'
     ]  # fmt: skip
 
 
