@@ -141,13 +141,10 @@ class I2CBus(Protocol):
 
 
 class SPIBus(Protocol):
-    """One chip select of an SPI controller."""
+    """One chip select of an SPI controller. mode: 0 to 3; hertz: fastest clock."""
 
     def transfer(self, data: bytes, *, mode: int, hertz: int) -> bytes:
-        """Send these bytes, and give those that came in meanwhile: as many. BusMissing, BusFault.
-
-        mode: 0 to 3, clock polarity and phase; hertz: fastest clock.
-        """
+        """Sends these bytes, gives as many that came in meanwhile. BusMissing, BusFault."""
         ...
 
 
