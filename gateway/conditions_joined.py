@@ -12,7 +12,7 @@ from gateway.conditions import HELD, Condition, Look
 class Lasting:
     """The condition has held for so many seconds without a break.
 
-    What cannot be told breaks it before that time is over; after that, only its end does.
+    What cannot be told breaks it before that time is over; after that, only for too long.
     """
 
     condition: Condition
@@ -25,7 +25,7 @@ class Lasting:
         inner = self.condition.holds(look, path + ".")
         since = look.notes.pop(path, None)
         if inner is None or not inner:
-            if inner is None and since == HELD:
+            if inner is None and since == HELD and not look.aged:
                 look.notes[path] = HELD
             return inner
         since = look.now if since is None else since

@@ -77,7 +77,6 @@ class RuleDesk:
         self._events: deque[Event] = deque()
         self._busy = False
         self._numbers: dict[str, int] = {}
-        self._found: dict[str, Value] = {}
         self._set_at = 0.0
         self._believed = False
         self._state = rules.begin(clock.monotonic(), {})
@@ -106,10 +105,13 @@ class RuleDesk:
         self.tell(DeviceIs(device, online))
 
     def output(self, device: str, value: Value | None) -> None:
-        """What an output was found to be; None: that is not known."""
-        if value is not None:
-            self._found[device] = value
-            self._restate(device)
+        """What an output was found to be; None: that is not known.
+
+        It is not read again and again: it is as found while its device is there.
+        """
+        if value is not None and device in self._around.outputs:
+            reading = Reading(self._around.outputs[device], value)
+            self.tell(Looked(device, (reading,), self._clock.monotonic()))
 
     def answered(self, result: Result, wait: float | None) -> None:
         number = self._numbers.pop(result.id, None)
@@ -124,10 +126,7 @@ class RuleDesk:
         self._busy = True
         try:
             while self._events:
-                event = self._events.popleft()
-                self._step(event)
-                if isinstance(event, DeviceIs) and event.online:
-                    self._restate(event.device)
+                self._step(self._events.popleft())
         finally:
             self._busy = False
 
@@ -142,12 +141,6 @@ class RuleDesk:
     def patience(self) -> float:
         """Seconds until there is something to look at."""
         return self._next - self._clock.monotonic()
-
-    def _restate(self, device: str) -> None:
-        """An output is not read again and again: it is as found while it is there."""
-        if device in self._found and device in self._around.outputs:
-            reading = Reading(self._around.outputs[device], self._found[device])
-            self.tell(Looked(device, (reading,), self._clock.monotonic()))
 
     def _step(self, event: Event) -> None:
         before = self._state.standing

@@ -110,3 +110,12 @@ def is_momentary(condition: ConditionSettings) -> bool:
     """Whether it is true for a moment only: then the rule is about that moment."""
     instant = condition.at or condition.cron or (condition.changed and not condition.hold)
     return bool(instant) or any(map(is_momentary, (*condition.all, *condition.any)))
+
+
+def inputs_of(condition: ConditionSettings) -> set[str]:
+    """Every `device.channel` that it asks for."""
+    found = {name for name in (condition.reading, condition.changed) if name}
+    inner = [*condition.all, *condition.any]
+    if condition.not_ is not None:
+        inner.append(condition.not_)
+    return found.union(*map(inputs_of, inner))

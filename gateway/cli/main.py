@@ -28,6 +28,7 @@ VERBS = {
     "unit": "gateway.cli.unit",
     "demo": "gateway.cli.demo",
     "audit": "gateway.cli.audit",
+    "simulate": "gateway.cli.simulate",
     "schema": "gateway.cli.schema",
     "completion": "gateway.cli.completion",
 }

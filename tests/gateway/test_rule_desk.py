@@ -31,7 +31,7 @@ from gateway.model import (
 )
 from gateway.rule_desk import RuleDesk, Surroundings
 from gateway.rules import Rules
-from gateway.rules_model import DeviceIs, Looked, Order, Phase, Raise, Rule, Say
+from gateway.rules_model import Looked, Order, Phase, Raise, Rule, Say
 from gateway.state import Store
 from tests.gateway.fake_clock import FakeClock
 from tests.gateway.test_rules import Daily
@@ -231,10 +231,11 @@ def test_an_output_is_a_reading_while_it_is_there(tmp_path: Path) -> None:
     house = House(tmp_path / "state.db", [Rule("r", runs, {Phase.THEN: (Raise("long", "!"),)})])
     house.send(True)
     house.wait(500)
-    house.control.for_rules(DeviceIs("cooler", False))
+    house.control.device_changed("cooler", False)
     house.wait(200)
     assert house.alarms == []
-    house.control.for_rules(DeviceIs("cooler", True))
+    house.control.device_changed("cooler", True)
+    house.control.acted(Acted(Act("cooler", True, "observed"), house.clock.stamp(), True))
     house.wait(601)
     assert house.alarms == [("long", "raised")]
 
