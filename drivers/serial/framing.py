@@ -35,6 +35,25 @@ class Skip:
     complete: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The first `length` bytes are right, and say nothing that is passed on by itself."""
+
+    length: int
+
+
+def noise(data: bytearray, at: int, start: bytes, final: bool) -> Skip | None:
+    """What to do where telegrams begin with `start`, found at `at`, not at 0 (-1: nowhere).
+
+    None: all that is there may be the beginning of a start.
+    """
+    if at > 0:
+        return Skip(at)
+    lengths = range(0 if final else len(start) - 1, 0, -1)
+    begun = next((n for n in lengths if data.endswith(start[:n])), 0)
+    return Skip(len(data) - begun) if len(data) > begun else None
+
+
 class FrameDecoder(ABC):
     """A `Decoder` around one question: what stands at the start of the buffer?
 
@@ -51,7 +70,7 @@ class FrameDecoder(ABC):
         self._bad_reason = ""
 
     @abstractmethod
-    def scan(self, data: bytearray, final: bool) -> Found | Skip | None:
+    def scan(self, data: bytearray, final: bool) -> Found | Skip | Quiet | None:
         """What the buffer, never empty, begins with. None: it takes more bytes to say.
 
         final: no more bytes will come.
@@ -88,10 +107,12 @@ class FrameDecoder(ABC):
                     return
             self._take(step, out)
 
-    def _take(self, step: Found | Skip, out: list[Telegram | Corrupt]) -> None:
+    def _take(self, step: Found | Skip | Quiet, out: list[Telegram | Corrupt]) -> None:
         if isinstance(step, Found):
             self._report_bad(out)
             out.append(Telegram(self._offset, step.readings))
+        elif isinstance(step, Quiet):
+            self._report_bad(out)
         else:
             if self._bad_reason == NOISE != step.reason:
                 self._report_bad(out)

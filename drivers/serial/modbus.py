@@ -12,10 +12,11 @@ from typing import Annotated
 from drivers.base import Channel, Option, OptionError, Reading, SerialPort
 from drivers.serial import modbus_map
 from drivers.serial.modbus_frame import ILLEGAL_DATA_ADDRESS, ModbusException, read
-from drivers.serial.modbus_line import Line, settings_of
+from drivers.serial.modbus_line import Line
 from drivers.serial.modbus_map import Register
 from drivers.serial.modbus_plan import Block, plan
 from drivers.serial.modbus_value import channel, reading
+from drivers.serial.stream import checked_line
 
 FRAMINGS = ("rtu", "tcp")
 
@@ -55,7 +56,7 @@ class Modbus:
         self._unit = unit
         self._line = Line(
             port,
-            settings_of(line or found.line),
+            checked_line(line or found.line),
             framing=framing,
             timeout=timeout,
             retries=retries,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 
-from drivers.base import CorruptData, LineSettings, NoAnswer, OptionError, SerialPort
+from drivers.base import CorruptData, LineSettings, NoAnswer, SerialPort
 from drivers.serial.modbus_frame import (
     ACKNOWLEDGE,
     DEVICE_BUSY,
@@ -26,7 +26,6 @@ from drivers.serial.modbus_frame import (
     tcp_answer,
     tcp_packet,
 )
-from drivers.serial.stream import line_settings
 
 FASTEST_COUNTED = 19200
 SILENCE_ABOVE_S = 0.00175
@@ -48,13 +47,6 @@ def character(line: LineSettings) -> float:
     """Seconds of one character, with start, parity and stop bits."""
     bits = 1 + line.bytesize + (line.parity != "N") + line.stopbits
     return bits / line.baudrate
-
-
-def settings_of(text: str) -> LineSettings:
-    try:
-        return line_settings(text)
-    except ValueError as error:
-        raise OptionError(f"line: {error}") from error
 
 
 class Line:

@@ -12,9 +12,10 @@ from typing import Annotated
 from drivers.base import Action, Channel, CorruptData, Option, OptionError, SerialPort, Value
 from drivers.quantities import QUANTITIES
 from drivers.serial import modbus_frame as frame
-from drivers.serial.modbus_line import Line, settings_of
+from drivers.serial.modbus_line import Line
 from drivers.serial.modbus_map import ORDERS, WORDS, Register
 from drivers.serial.modbus_value import channel, encoded, value_of
+from drivers.serial.stream import checked_line
 
 _WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _NUMBERS = tuple(kind for kind in WORDS if kind not in ("bool", "string"))
@@ -75,7 +76,7 @@ class ModbusOutput:
         self._pulse = pulse
         self._line = Line(
             port,
-            settings_of(line),
+            checked_line(line),
             framing=framing,
             timeout=timeout,
             retries=retries,

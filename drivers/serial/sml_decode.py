@@ -15,7 +15,7 @@ A telegram on the wire ("SML file", transport version 1):
 from __future__ import annotations
 
 from drivers.serial.crc import sml_kermit, sml_x25
-from drivers.serial.framing import Found, FrameDecoder, Skip
+from drivers.serial.framing import Found, FrameDecoder, Skip, noise
 from drivers.serial.sml_message import Malformed, Message, messages
 from drivers.serial.sml_values import readings
 
@@ -42,8 +42,8 @@ class SmlDecoder(FrameDecoder):
 
     def scan(self, data: bytearray, final: bool) -> Found | Skip | None:
         start = data.find(START)
-        if start != 0:
-            return _before_start(data, start, final)
+        if start:
+            return noise(data, start, START, final)
         end = _end_of(data)
         if end is None:
             return None
@@ -53,13 +53,6 @@ class SmlDecoder(FrameDecoder):
             return Found(end, readings(checked(bytes(data[:end])), self._signed_power))
         except Malformed as error:
             return Skip(_next_start(data, end), str(error), complete=True)
-
-
-def _before_start(data: bytearray, start: int, final: bool) -> Skip | None:
-    if start > 0:
-        return Skip(start)
-    length = len(data) if final else len(data) - _start_begun(data)
-    return Skip(length) if length else None
 
 
 def _start_begun(data: bytes | bytearray) -> int:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from drivers.base import BusFault, Channel, Corrupt, Decoder, LineSettings, SerialPort, Telegram
+from drivers.base import (
+    BusFault,
+    Channel,
+    Corrupt,
+    Decoder,
+    LineSettings,
+    OptionError,
+    SerialPort,
+    Telegram,
+)
 
 
 def line_settings(text: str) -> LineSettings:
@@ -14,6 +23,14 @@ def line_settings(text: str) -> LineSettings:
     if not speed.isdecimal() or len(frame) != 3 or frame[1] not in "NEO":
         raise ValueError(f"{text!r}: a line is written like 9600 8N1")
     return LineSettings(int(speed), int(frame[0]), frame[1], int(frame[2]))
+
+
+def checked_line(text: str) -> LineSettings:
+    """The same of an option `line`: OptionError."""
+    try:
+        return line_settings(text)
+    except ValueError as error:
+        raise OptionError(f"line: {error}") from error
 
 
 class StreamMeter:
@@ -47,6 +64,7 @@ class StreamMeter:
 
     def start(self) -> None:
         self._decoder = self._new_decoder()
+        self._port.close()  # a network connection that died without a word is silent for ever
         self._port.open(self._line)
         self._port.discard()
 

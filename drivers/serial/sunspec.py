@@ -17,7 +17,8 @@ from drivers.serial.modbus_frame import (
     ModbusException,
     read,
 )
-from drivers.serial.modbus_line import Line, settings_of
+from drivers.serial.modbus_line import Line
+from drivers.serial.stream import checked_line
 
 CHAIN_MAX = 64
 """Models of one device: more is a chain that leads nowhere."""
@@ -43,7 +44,7 @@ class SunSpec:
         self._unit = unit
         self._line = Line(
             port,
-            settings_of(line),
+            checked_line(line),
             framing=framing,
             timeout=timeout,
             retries=retries,
