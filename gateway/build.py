@@ -263,9 +263,12 @@ def make_link(
         heartbeat=heartbeat,
         protocol=upstream.protocol,
         login=Login(upstream.username, upstream.password, upstream.password_file),
-        tls=TlsFiles(upstream.ca_file, upstream.cert_file, upstream.key_file),
+        tls=TlsFiles(
+            upstream.ca_file, upstream.cert_file, upstream.key_file, upstream.key_password_file
+        ),
         insecure=upstream.insecure,
         proxy=upstream.proxy,
+        proxy_login=Login(upstream.proxy_username, "", upstream.proxy_password_file),
         keepalive=upstream.keepalive,
         window=upstream.window,
         clean_session=upstream.clean_session,

@@ -28,7 +28,7 @@ def check_upstream(upstream: UpstreamSettings, place: Place) -> None:
     if upstream.proxy:
         parts = _split(upstream.proxy, PROXY_SCHEMES, place.at("proxy"))
         if parts is not None:
-            _check_host(parts, place.at("proxy"))
+            _check_host(parts, place.at("proxy"), "use proxy_username and proxy_password_file")
     _check_root(upstream.root, place.at("root"))
     _check_secrets(upstream, place)
 
@@ -80,10 +80,12 @@ def _split(url: str, schemes: tuple[str, ...], place: Place) -> SplitResult | No
     return parts
 
 
-def _check_host(parts: SplitResult, place: Place) -> bool:
-    """Whether the host and port can be; says what is wrong with them."""
+def _check_host(
+    parts: SplitResult, place: Place, login: str = "use username and password_file"
+) -> bool:
+    """Whether the host and port can be; says what is wrong with them. login: where one belongs."""
     if parts.username is not None or parts.password is not None:
-        place.error("must not hold a login", "use username and password_file")
+        place.error("must not hold a login", login)
         return False
     try:
         port = parts.port
@@ -145,6 +147,12 @@ def _check_secrets(upstream: UpstreamSettings, place: Place) -> None:
         )
     if (upstream.password or upstream.password_file) and not upstream.username:
         place.at("username").error("is missing beside the password")
+    if upstream.key_password_file and not upstream.key_file:
+        place.at("key_password_file").error("is of no use without key_file")
+    if upstream.proxy_password_file and not upstream.proxy_username:
+        place.at("proxy_username").error("is missing beside the password")
+    if upstream.proxy_username and not upstream.proxy:
+        place.at("proxy_username").error("is of no use without proxy")
     if bool(upstream.cert_file) != bool(upstream.key_file):
         missing = "key_file" if upstream.cert_file else "cert_file"
         place.at(missing).error("is missing: a client certificate needs its key, and a key its")

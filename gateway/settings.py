@@ -96,8 +96,13 @@ class UpstreamSettings:
     ca_file: Annotated[str, Option("PEM file of trusted CAs instead of the system's")] = ""
     cert_file: Annotated[str, Option("PEM client certificate")] = ""
     key_file: Annotated[str, Option("PEM private key")] = ""
+    key_password_file: Annotated[
+        str, Option("file with the password of an encrypted key on its first line")
+    ] = ""
     insecure: Annotated[bool, Option("allow a connection without TLS to another machine")] = False
     proxy: Annotated[str, Option("http://host:port or socks5://host:port")] = ""
+    proxy_username: Annotated[str, Option("login name at the proxy, empty for none")] = ""
+    proxy_password_file: Annotated[str, Option("file with its password on the first line")] = ""
     keepalive: Annotated[int, Option("MQTT keep-alive", "s", low=5, high=65535)] = 30
     window: Annotated[int, Option("messages in flight at most", low=1, high=1000)] = 100
     clean_session: Annotated[bool, Option("do not let the broker keep commands while away")] = False

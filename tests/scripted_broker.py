@@ -70,6 +70,8 @@ class Peer:
                 broker.handle(self, kind, flags, body)
         except (OSError, EOFError):
             pass  # it is gone, or was cut
+        except (AssertionError, ValueError, IndexError) as error:
+            broker.faults.append(repr(error))
         finally:
             broker.left(self)
             self.close()
@@ -112,7 +114,8 @@ class ScriptedBroker:
     silent: packet types that are swallowed. reason: the code that answers a PUBLISH.
     hang_up: connections end at a PUBLISH for which it is true. welcome: CONNACK properties.
     suback: the code for every filter, None: granted. instead: bytes sent in the place of a CONNACK.
-    keeps_sessions: off, every session is a new one.
+    keeps_sessions: off, every session is a new one. tolerant: clients may send what is not MQTT;
+    else that fails the test.
     """
 
     def __init__(
@@ -132,6 +135,8 @@ class ScriptedBroker:
         self.reason: Callable[[Sent], int] = lambda sent: 0
         self.hang_up: Callable[[Sent], bool] = lambda sent: False
         self.keeps_sessions = True
+        self.tolerant = False
+        self.faults: list[str] = []
         self.tls = tls
 
         self.hellos: list[Hello] = []
@@ -170,6 +175,7 @@ class ScriptedBroker:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+        assert self.tolerant or not self.faults, self.faults
 
     def _accept(self) -> None:
         while True:

@@ -5,7 +5,9 @@ All of it runs in the link's thread. It decides nothing about what is sent: see 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -23,6 +25,7 @@ from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.pulse import Pulse
 from gateway.link.reasons import BAD_VERSION, reason_text
+from gateway.link.tls import in_words
 from gateway.link.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -199,7 +202,9 @@ class Connection:
         try:
             self._wire.flush()
         except OSError as error:
-            raise Lost(f"the connection broke: {error}") from error
+            with contextlib.suppress(OSError):
+                self._wire.recv(1)  # why, if the broker said so: TLS has alerts
+            raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
 
     def tick(self, now: float) -> None:
         """Keep-alive and deadlines. Lost."""
@@ -255,6 +260,8 @@ class Connection:
         refused = self._waiting is not None and self._waiting[0] == "CONNECT"
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             return Lost("the broker sent something that is not MQTT", refused=refused)
+        if isinstance(self._wire.trouble, ssl.SSLError | TimeoutError):
+            return Lost(f"the connection broke: {in_words(self._wire.trouble)}", refused=refused)
         return Lost("the broker closed the connection", by_broker=True, refused=refused)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from paho.mqtt.client import WebsocketConnectionError, _WebsocketWrapper
 
 from gateway.link.endpoint import Endpoint, Proxy
+from gateway.link.login import Login
 from gateway.link.proxy import through
 from gateway.link.reach import STEP_TIMEOUT, Progress, Unreachable, reach
 from gateway.link.tls import Trust, TrustError, explain
@@ -33,9 +34,12 @@ class ConnectError(Exception):
 class Connector:
     """clock: this machine's time as text, for messages about certificates."""
 
-    def __init__(self, trust: Trust, proxy: Proxy | None, clock: Callable[[], str]) -> None:
+    def __init__(
+        self, trust: Trust, proxy: Proxy | None, proxy_login: Login, clock: Callable[[], str]
+    ) -> None:
         self._trust = trust
         self._proxy = proxy
+        self._proxy_login = proxy_login
         self._clock = clock
 
     def connect(self, endpoint: Endpoint, progress: Progress) -> Wire:
@@ -74,7 +78,7 @@ class Connector:
         try:
             tune(sock, USER_TIMEOUT)
             progress.doing = f"asking the proxy {self._proxy.host}"
-            through(self._proxy, sock, endpoint.host, endpoint.port)
+            through(self._proxy, self._proxy_login, sock, endpoint.host, endpoint.port)
         except BaseException:
             sock.close()
             raise

@@ -171,10 +171,11 @@ def dialer_of(
     protocol: str,
     insecure: bool,
     proxy: str,
+    proxy_login: Login,
     rng: random.Random,
 ) -> Dialer:
     """ValueError says what is wrong with a url. rng: jitter, which needs no secret."""
     endpoints = [parse_endpoint(url, insecure) for url in urls]
     way = parse_proxy(proxy) if proxy else None
-    connector = Connector(trust, way, lambda: utc(clock.stamp().wall))
+    connector = Connector(trust, way, proxy_login, lambda: utc(clock.stamp().wall))
     return Dialer(endpoints, identity, connector, protocol, rng)

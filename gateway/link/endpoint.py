@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 Transport = Literal["tcp", "websockets", "unix"]
 
@@ -41,8 +41,6 @@ class Proxy:
     scheme: Literal["http", "socks5"]
     host: str
     port: int
-    username: str = ""
-    password: str = ""
 
 
 def parse_endpoint(url: str, insecure: bool = False) -> Endpoint:
@@ -71,14 +69,14 @@ def parse_endpoint(url: str, insecure: bool = False) -> Endpoint:
 
 def parse_proxy(url: str) -> Proxy:
     parts = _split(url)
+    if parts.username or parts.password:
+        raise ValueError("proxy: the login belongs in proxy_username and proxy_password_file")
     if parts.scheme not in PROXY_SCHEMES:
         raise ValueError(f"proxy {parts.scheme}://: begin with http:// or socks5://")
     return Proxy(
         "http" if parts.scheme == "http" else "socks5",
         _host(url, parts),
         _port(url, parts, PROXY_SCHEMES[parts.scheme]),
-        unquote(parts.username or ""),
-        unquote(parts.password or ""),
     )
 
 

@@ -64,6 +64,7 @@ class Link:
         tls: TlsFiles | None = None,
         insecure: bool = False,
         proxy: str = "",
+        proxy_login: Login | None = None,
         keepalive: int = 30,
         window: int = 100,
         clean_session: bool = False,
@@ -97,6 +98,7 @@ class Link:
             protocol=protocol,
             insecure=insecure,
             proxy=proxy,
+            proxy_login=proxy_login or Login(),
             rng=rng or random.Random(),
         )
         self._inbox = Inbox(dialect, clock, on_command)
@@ -118,8 +120,7 @@ class Link:
         self._idle = Idle(self._waker, self._stopping, clock, heartbeat)
         self._thread = threading.Thread(target=self._run, name="link")
         self._up = False
-        self._since = clock.stamp().wall
-        self._reason = "not connected yet"
+        self._since, self._reason = clock.stamp().wall, "not connected yet"
         self.nonce: str | None = None
         """Of this connection: what a fresh command quotes. None while there is none."""
 

@@ -11,6 +11,7 @@ import socket
 import struct
 
 from gateway.link.endpoint import Proxy
+from gateway.link.login import Login
 
 MAX_HEAD = 8192
 
@@ -30,20 +31,20 @@ _REPLIES = {
 }
 
 
-def through(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
+def through(proxy: Proxy, login: Login, sock: socket.socket, host: str, port: int) -> None:
     """Asks the proxy behind the socket for the broker. OSError says what it answered."""
     if proxy.scheme == "http":
-        _http(proxy, sock, host, port)
+        _http(proxy, login, sock, host, port)
     else:
-        _socks5(proxy, sock, host, port)
+        _socks5(proxy, login, sock, host, port)
 
 
-def _http(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
+def _http(proxy: Proxy, login: Login, sock: socket.socket, host: str, port: int) -> None:
     name = f"[{host}]" if ":" in host else host
     lines = [f"CONNECT {name}:{port} HTTP/1.1", f"Host: {name}:{port}"]
-    if proxy.username:
-        login = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
-        lines.append(f"Proxy-Authorization: Basic {login}")
+    if login.username:
+        pair = base64.b64encode(f"{login.username}:{login.secret() or ''}".encode()).decode()
+        lines.append(f"Proxy-Authorization: Basic {pair}")
     sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
     head = bytearray()
     # Byte by byte, so that nothing of what the broker says is read away.
@@ -57,14 +58,14 @@ def _http(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
         raise OSError(f"proxy {proxy.host} refused: {status}")
 
 
-def _socks5(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
-    methods = bytes([_NO_LOGIN, _USERNAME] if proxy.username else [_NO_LOGIN])
+def _socks5(proxy: Proxy, login: Login, sock: socket.socket, host: str, port: int) -> None:
+    methods = bytes([_NO_LOGIN, _USERNAME] if login.username else [_NO_LOGIN])
     sock.sendall(bytes([_SOCKS_VERSION, len(methods)]) + methods)
     version, method = _exactly(sock, 2)
     if version != _SOCKS_VERSION:
         raise OSError(f"proxy {proxy.host} does not speak SOCKS5")
-    if method == _USERNAME and proxy.username:
-        _login(proxy, sock)
+    if method == _USERNAME and login.username:
+        _log_in(proxy, login, sock)
     elif method != _NO_LOGIN:
         raise OSError(f"proxy {proxy.host} wants another way to log in")
     name = host.encode("idna") if not host.isascii() else host.encode()
@@ -78,8 +79,8 @@ def _socks5(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
     _exactly(sock, length + 2)
 
 
-def _login(proxy: Proxy, sock: socket.socket) -> None:
-    user, password = proxy.username.encode(), proxy.password.encode()
+def _log_in(proxy: Proxy, login: Login, sock: socket.socket) -> None:
+    user, password = login.username.encode(), (login.secret() or "").encode()
     sock.sendall(bytes([1, len(user)]) + user + bytes([len(password)]) + password)
     if _exactly(sock, 2)[1] != 0:
         raise OSError(f"proxy {proxy.host} refused the login")

@@ -130,7 +130,7 @@ _NO_ISSUER = frozenset({2, 20, 21})
 def explain(error: ssl.SSLError, host: str, clock: Callable[[], str]) -> str:
     """Why the handshake failed, and what to do. clock: this machine's time, as text."""
     if not isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS with {host} failed: {_plainly(error)}"
+        return f"TLS with {host} failed: {in_words(error)}"
     code = error.verify_code
     if code == _NOT_YET_VALID:
         return (
@@ -152,17 +152,22 @@ def explain(error: ssl.SSLError, host: str, clock: Callable[[], str]) -> str:
 
 
 _ALERTS = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a client certificate: cert_file and key_file",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "it accepts none of our versions, ciphers or certificates",
-    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust our client certificate",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no TLS 1.2",
-    "UNSUPPORTED_PROTOCOL": "it speaks no TLS 1.2",
-    "WRONG_VERSION_NUMBER": "it does not speak TLS at this port",
-    "RECORD_LAYER_FAILURE": "it does not speak TLS at this port",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the broker wants a client certificate (cert_file)",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "the broker accepts none of our ciphers or certificates",
+    "TLSV1_ALERT_UNKNOWN_CA": "the broker does not trust our client certificate",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the broker speaks no TLS 1.2",
+    "UNSUPPORTED_PROTOCOL": "the broker speaks no TLS 1.2",
+    "WRONG_VERSION_NUMBER": "the broker does not speak TLS at this port",
+    "RECORD_LAYER_FAILURE": "the broker does not speak TLS at this port",
 }
 
 
-def _plainly(error: ssl.SSLError) -> str:
+def in_words(error: OSError) -> str:
+    """What a connection broke with. Alerts of the other side come as errors in reading."""
+    if isinstance(error, TimeoutError):
+        return "nothing that was sent has arrived for a while"
+    if not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return "it closed the connection"
+        return "the broker closed the connection"
     return _ALERTS.get(error.reason, error.reason or str(error))

@@ -42,6 +42,8 @@ class Wire:
         self._out = bytearray()
         self.received = 0
         self.sent = 0
+        self.trouble: OSError | None = None
+        """What went wrong in reading."""
 
     def recv(self, size: int) -> bytes:
         """BlockingIOError when nothing has come; b"" at the end."""
@@ -57,6 +59,11 @@ class Wire:
             return self._stream.recv(READ_SIZE)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as want:
             raise BlockingIOError from want
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self.trouble = error  # paho tells nobody
+            raise
 
     def send(self, data: bytes | bytearray) -> int:
         """Into the buffer, whole; `flush` sends it."""

@@ -336,6 +336,10 @@ def test_the_open_network_has_to_be_asked_for() -> None:
         ),
         ('upstream.cert_file = "c.pem"', "upstream.key_file: is missing: a client certificate"),
         ('upstream.key_file = "k.pem"', "upstream.cert_file: is missing: a client certificate"),
+        ('upstream.key_password_file = "p"', "upstream.key_password_file: is of no use without"),
+        ('upstream.proxy = "http://a:b@c"', "upstream.proxy: must not hold a login"),
+        ('upstream.proxy_username = "me"', "upstream.proxy_username: is of no use without proxy"),
+        ('upstream.proxy_password_file = "p"', "upstream.proxy_username: is missing beside"),
         ('gateway.state = "state"', "gateway.state: must be an absolute path"),
     ],
 )

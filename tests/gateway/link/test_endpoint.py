@@ -67,7 +67,10 @@ def test_what_is_on_this_machine(url: str, local: bool) -> None:
 
 
 def test_proxies() -> None:
-    assert parse_proxy("socks5://me:p%40ss@proxy") == Proxy("socks5", "proxy", 1080, "me", "p@ss")
+    assert parse_proxy("socks5://proxy") == Proxy("socks5", "proxy", 1080)
     assert parse_proxy("http://proxy:8080") == Proxy("http", "proxy", 8080)
     with pytest.raises(ValueError, match="begin with http"):
         parse_proxy("ftp://proxy")
+    with pytest.raises(ValueError, match="proxy_password_file") as error:
+        parse_proxy("http://me:hunter2@proxy")
+    assert "hunter2" not in str(error.value)
