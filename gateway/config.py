@@ -17,6 +17,7 @@ from gateway.config_commanders import check_commanders
 from gateway.config_devices import Configured, read_device
 from gateway.config_lines import positions
 from gateway.config_outputs import check_outputs
+from gateway.config_people import check_people
 from gateway.config_profile import with_profile
 from gateway.config_report import ConfigErrors, Place, Problem, Report
 from gateway.config_upstream import check_batches, check_upstream
@@ -28,6 +29,7 @@ from gateway.settings import (
     GatewaySettings,
     LoadBudgetSettings,
     OutboxSettings,
+    PeopleSettings,
     Settings,
     UpstreamSettings,
 )
@@ -43,7 +45,7 @@ TABLES = {
     "outbox": OutboxSettings,
     "site": SiteSettings,
 }
-ARRAYS = ("bus", "device", "alarm", "load_budget", "rule", "commander")
+ARRAYS = ("bus", "device", "alarm", "load_budget", "rule", "commander", "people")
 
 _TOML_ERROR = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 
@@ -94,6 +96,8 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
     rules = _read_tables(RuleSettings, "rule", document, root)
     commanders = _read_tables(CommanderSettings, "commander", document, root)
     check_commanders(tables["gateway"], devices, commanders, root)
+    people = _read_tables(PeopleSettings, "people", document, root)
+    check_people(people, [device.settings for device in devices], tables["upstream"])
     _check(tables, buses, devices, document, root)
     if rules or "site" in document:
         # Only where they are used: what rules need is not in the memory of a house without them.
@@ -110,6 +114,7 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
         load_budget=tuple(budget for budget, _ in budgets),
         rule=tuple(rule for rule, _ in rules),
         commander=tuple(commander for commander, _ in commanders),
+        people=tuple(group for group, _ in people),
     )
     return Loaded(settings, report.warnings)
 

@@ -74,6 +74,19 @@ class CommanderSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSettings:
+    """`[[people]]`: what a group may do at the broker. The gateway itself does not look at it."""
+
+    name: Annotated[str, Option("of the group")]
+    members: Annotated[tuple[str, ...], Option("login names at the broker")]
+    read: Annotated[
+        tuple[str, ...], Option('devices whose messages they get, ["*"]: everything')
+    ] = ("*",)
+    command: Annotated[tuple[str, ...], Option('outputs that they may command, ["*"]: all')] = ()
+    operate: Annotated[bool, Option("may send commands to the gateway itself")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamSettings:
     url: Annotated[
         str | tuple[str, ...],
@@ -256,3 +269,4 @@ class Settings:
     site: SiteSettings = field(default_factory=SiteSettings)
     rule: tuple[RuleSettings, ...] = ()
     commander: tuple[CommanderSettings, ...] = ()
+    people: tuple[PeopleSettings, ...] = ()

@@ -29,6 +29,7 @@ VERBS = {
     "demo": "gateway.cli.demo",
     "audit": "gateway.cli.audit",
     "simulate": "gateway.cli.simulate",
+    "broker-acl": "gateway.cli.broker_acl",
     "schema": "gateway.cli.schema",
     "completion": "gateway.cli.completion",
 }

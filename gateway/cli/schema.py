@@ -27,6 +27,7 @@ from gateway.settings import (
     FilterSettings,
     LoadBudgetSettings,
     OutputSettings,
+    PeopleSettings,
 )
 from gateway.settings_rules import ActionSettings, ConditionSettings, RuleSettings
 
@@ -40,6 +41,7 @@ OTHERS: dict[str, type] = {
     "load_budget": LoadBudgetSettings,
     "rule": RuleSettings,
     "commander": CommanderSettings,
+    "people": PeopleSettings,
 }
 """Arrays of named tables that no driver adds anything to."""
 
