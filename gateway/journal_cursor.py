@@ -3,19 +3,24 @@
 Two sectors hold the mark, in turn. Then each segment has eight sectors of bits, one bit a record.
 Every sector carries its own check and its segment's generation, so a torn write loses no more than
 the bits of one sector, and with them only the knowledge that something was delivered already.
+
+After an error the file is not trusted any more: a new one takes its place, from what memory knows.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable, Iterable
 
 from gateway.journal import Mark
 from gateway.journal_disk import Disk
 from gateway.journal_format import SECTOR
 from gateway.model import Key
 
-NAME = "cursor"
+NAME, SPARE = "cursor", "cursor.new"
+"""SPARE: room for the next file, taken as long as there is some."""
+
 MARKS = 2
 SECTORS = 8
 """Sectors of bits for each segment."""
@@ -30,6 +35,13 @@ MOST = SECTORS * BYTES * 8
 """Records that a segment can have."""
 
 
+Facts = Callable[[], Iterable[tuple[int, int, bytes]]]
+"""Slot, generation and bits of every segment that may be met again."""
+
+ALL = b"\xff" * (SECTORS * BYTES)
+"""The bits of a segment of which nothing is kept."""
+
+
 def size_for(slots: int) -> int:
     return SECTOR * (MARKS + SECTORS * slots)
 
@@ -38,6 +50,17 @@ def _sealed(head: bytes, body: bytes) -> bytes:
     """A sector with its check in the four bytes behind the magic of four."""
     crc = zlib.crc32(head[8:] + body, zlib.crc32(head[:4]))
     return (head[:4] + struct.pack("<I", crc) + head[8:] + body).ljust(SECTOR, b"\0")
+
+
+def _mark_sector(turn: int, mark: Mark) -> bytes:
+    written = mark.written or Key(0, 0)
+    fields = mark.epoch, mark.last_seq, mark.clean, written.epoch, written.seq
+    return _sealed(MARK_MAGIC, MARK.pack(MARK_MAGIC, turn, *fields))
+
+
+def _bits_sector(generation: int, part: int, bits: bytes | bytearray) -> bytes:
+    body = bytes(bits[part * BYTES : (part + 1) * BYTES]).ljust(BYTES, b"\0")
+    return _sealed(BITS.pack(BITS_MAGIC, 0, generation, part), body)
 
 
 def _verifies(sector: bytes, size: int) -> bool:
@@ -59,8 +82,10 @@ class Cursor:
         names = disk.names()
         data = disk.read(NAME, 0, disk.size(NAME)) if NAME in names else b""
         self._missing = len(data) < size_for(slots)
-        self._old = data if self._missing else b""
+        self._broken = False
+        self.facts: Facts = tuple
         self._load(data)
+        self._take_spare(names)
 
     def _load(self, data: bytes) -> None:
         for number in range(len(data) // SECTOR):
@@ -98,42 +123,85 @@ class Cursor:
     def set_mark(self, mark: Mark) -> None:
         """Durable when it returns. OSError."""
         self._make()
-        written = mark.written or Key(0, 0)
-        fields = mark.epoch, mark.last_seq, mark.clean, written.epoch, written.seq
-        body = MARK.pack(MARK_MAGIC, self._turn + 1, *fields)
-        sector = _sealed(MARK_MAGIC, body)
-        self._disk.write(NAME, (self._turn + 1) % MARKS * SECTOR, sector)
-        self._disk.sync(NAME)
+        self._write((self._turn + 1) % MARKS, _mark_sector(self._turn + 1, mark))
+        self._sync()
         self._turn += 1
         self._mark = mark
-        self._unsynced = False
-        self.written += SECTOR
 
     def write(self, slot: int, generation: int, bits: bytearray, parts: set[int]) -> None:
         """These parts of a segment's bits, lazily. OSError."""
         self._make()
         for part in parts:
-            body = bytes(bits[part * BYTES : (part + 1) * BYTES]).ljust(BYTES, b"\0")
-            sector = _sealed(BITS.pack(BITS_MAGIC, 0, generation, part), body)
-            self._disk.write(NAME, SECTOR * (MARKS + SECTORS * slot + part), sector)
-            self.written += SECTOR
+            self._write(MARKS + SECTORS * slot + part, _bits_sector(generation, part, bits))
         self._unsynced = True
 
     def sync(self) -> None:
+        if self._broken:
+            self._make()
         if self._unsynced:
+            self._sync()
+
+    def _write(self, number: int, sector: bytes) -> None:
+        try:
+            self._disk.write(NAME, SECTOR * number, sector)
+        except OSError:
+            self._broken = True
+            raise
+        self.written += SECTOR
+
+    def _sync(self) -> None:
+        try:
             self._disk.sync(NAME)
-            self._unsynced = False
+        except OSError:
+            self._broken = True
+            raise
+        self._unsynced = False
 
     def _make(self) -> None:
-        """The file, with what a smaller one held. A failed step leaves the old one in place."""
-        if not self._missing:
+        """The file, of all that is known. A failed step leaves the old one in place."""
+        if not self._missing and not self._broken:
             return
-        new, size = NAME + ".new", size_for(self._slots)
-        if new in self._disk.names():
-            self._disk.remove(new)
-        self._disk.create(new, size)
-        self._disk.write(new, 0, self._old.ljust(size, b"\0"))
-        self._disk.sync(new)
-        self._disk.rename(new, NAME)
-        self._disk.sync_directory()
-        self._missing, self._old = False, b""
+        image = self._image()
+        if SPARE not in self._disk.names():
+            self._disk.create(SPARE, len(image))
+        try:
+            self._disk.write(SPARE, 0, image)
+            self._disk.sync(SPARE)
+            self._disk.rename(SPARE, NAME)
+            self._disk.sync_directory()
+        except OSError:
+            self._broken = True
+            self._drop_spare()
+            raise
+        self.written += len(image)
+        self._missing = self._broken = self._unsynced = False
+        self._take_spare(self._disk.names())
+
+    def _take_spare(self, names: Iterable[str]) -> None:
+        size = size_for(self._slots)
+        try:
+            if SPARE in names and self._disk.size(SPARE) != size:
+                self._disk.remove(SPARE)
+            elif SPARE in names:
+                return
+            self._disk.create(SPARE, size)
+        except OSError:
+            return  # a full or read-only disk: room is asked for when it is needed
+
+    def _drop_spare(self) -> None:
+        """What failed is not tried again on the same file."""
+        try:
+            self._disk.remove(SPARE)
+        except OSError:
+            return
+
+    def _image(self) -> bytes:
+        image = bytearray(size_for(self._slots))
+        if self._mark is not None:
+            at = self._turn % MARKS * SECTOR
+            image[at : at + SECTOR] = _mark_sector(self._turn, self._mark)
+        for slot, generation, bits in self.facts():
+            for part in range(-(-len(bits) // BYTES)):
+                at = SECTOR * (MARKS + SECTORS * slot + part)
+                image[at : at + SECTOR] = _bits_sector(generation, part, bits)
+        return bytes(image)

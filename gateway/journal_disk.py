@@ -111,6 +111,7 @@ class RealDisk:
 
     def rename(self, old: str, new: str) -> None:
         self._release(old)
+        self._release(new)
         (self._directory / new).parent.mkdir(exist_ok=True)
         os.rename(self._directory / old, self._directory / new)
 

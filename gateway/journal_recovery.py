@@ -34,13 +34,15 @@ LEAST = 8
 class Found:
     """What is on the disk. fresh: slots never used, not zeroed yet. wrecked: files with data that
     nothing could be made of. dead: free slots with remains of an eviction that was not completed.
-    replaced: segments of one that was.
+    settled: free slots to the generation that is left there. replaced: segments of an eviction that
+    was completed.
     """
 
     segments: list[Segment] = field(default_factory=list)
     free: list[int] = field(default_factory=list)
     fresh: set[int] = field(default_factory=set)
     dead: set[int] = field(default_factory=set)
+    settled: dict[int, int] = field(default_factory=dict)
     replaced: list[Segment] = field(default_factory=list)
     wrecked: list[int] = field(default_factory=list)
     generation: int = 0
@@ -190,6 +192,7 @@ def _free(found: Found, segment: Segment) -> None:
     if segment in found.segments:
         found.segments.remove(segment)
         found.free.append(segment.slot)
+        found.settled[segment.slot] = segment.generation
 
 
 def _settle(cursor: Cursor, found: Found) -> None:
@@ -200,6 +203,8 @@ def _settle(cursor: Cursor, found: Found) -> None:
     for segment in found.segments:
         segment.bits = cursor.bits(segment.slot, segment.generation)
         segment.kept = segment.unsettled()
+        if segment.is_settled_beyond():
+            segment.sealed = True  # a write to it had failed: it is not written to again
     for segment in found.segments[:-1]:
         if not segment.kept:
             _free(found, segment)
@@ -214,13 +219,22 @@ def _without_copies(disk: Disk, found: Found) -> None:
     for segment in sorted(found.segments, key=lambda s: s.generation, reverse=True):
         cut = min((s.first for s in later if s.first and _overlap(segment, s)), default=None)
         if cut is not None:
-            segment.cut, segment.sealed = cut, True
-            segment.know(segment.index(disk))
-            segment.kept = segment.unsettled()
+            _cut(disk, segment, cut)
         if segment.last is None or (cut is not None and not segment.kept):
             _free(found, segment)
+            found.replaced.append(segment)
         else:
             later.append(segment)
+
+
+def _cut(disk: Disk, segment: Segment, cut: Key) -> None:
+    """Records from this key on count as settled, also once those that replace them are gone."""
+    segment.cut, segment.sealed = cut, True
+    count = segment.count
+    segment.know(segment.index(disk))
+    for ordinal in range(segment.count, count):
+        segment.settle(ordinal)
+    segment.kept = segment.unsettled()
 
 
 def _overlap(one: Segment, two: Segment) -> bool:

@@ -127,6 +127,13 @@ class Segment:
             settled += (self.bits[self.count >> 3] & ((1 << rest) - 1)).bit_count()
         return self.count - settled
 
+    def is_settled_beyond(self) -> bool:
+        """Whether a bit is set for an ordinal that no record has."""
+        whole, rest = divmod(self.count, 8)
+        return bool(
+            any(self.bits[whole + 1 :]) or self.bits[whole : whole + 1] > bytes([(1 << rest) - 1])
+        )
+
     # What is in it
 
     def note(self, record: Record, size: int) -> None:

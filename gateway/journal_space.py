@@ -4,10 +4,10 @@ of them was found damaged."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gateway.journal import Damage
-from gateway.journal_cursor import Cursor
+from gateway.journal_cursor import ALL, Cursor
 from gateway.journal_disk import Disk
 from gateway.journal_format import DATA, TAIL, Header, Index
 from gateway.journal_recovery import Found
@@ -38,6 +38,9 @@ class Space:
         """The highest key that was ever written."""
         self.written = 0
         self._fresh = found.fresh
+        self._settled = found.settled
+        """Free slots to the generation that is left there."""
+        cursor.facts = self._facts
         self._named = False
         """The directory was synced since the files were made."""
         self._dead = found.dead
@@ -91,6 +94,7 @@ class Space:
             raise
         self._fresh.discard(slot)
         self._dead.discard(slot)
+        self._settled.pop(slot, None)
         self.remember(segment, Index())
         return segment
 
@@ -99,9 +103,12 @@ class Space:
             self._replaced[-1].settle_all()
             self._replaced[-1].write_bits(self.cursor)
             self._replaced.pop()
+        for segment in self.segments:
+            if segment.cut is not None:
+                segment.write_bits(self.cursor)
 
     def replace(self, segments: Iterable[Segment]) -> None:
-        """All that stays of them is in another segment now, durably."""
+        """All that counts of them is in another segment now, durably, or nowhere."""
         for segment in segments:
             self._replaced.append(segment)
             self.release(segment)
@@ -124,9 +131,8 @@ class Space:
 
     def give_up(self, segment: Segment) -> None:
         """What was to replace others could not be written."""
-        self.drop_index(segment)
         self._dead.add(segment.slot)
-        self.free.append(segment.slot)
+        self.release(segment)
 
     def release(self, segment: Segment) -> None:
         """Nothing in it is kept: its slot is free, and used again after those free before it."""
@@ -134,6 +140,7 @@ class Space:
             self.segments.remove(segment)
         self.drop_index(segment)
         self.free.append(segment.slot)
+        self._settled[segment.slot] = segment.generation
 
     def release_if_settled(self, segment: Segment) -> None:
         if not segment.kept and segment is not self.active and segment in self.segments:
@@ -146,6 +153,13 @@ class Space:
             segment.write_bits(self.cursor)
         except OSError:
             return
+
+    def _facts(self) -> Iterator[tuple[int, int, bytes]]:
+        """For a new cursor file: what is settled, of every segment."""
+        for segment in self.segments:
+            yield segment.slot, segment.generation, bytes(segment.bits)
+        for slot, generation in self._settled.items():
+            yield slot, generation, ALL
 
     # Places
 
@@ -227,4 +241,5 @@ class Space:
             return False
         self._fresh.add(slot)
         self._dead.discard(slot)
+        self._settled.pop(slot, None)
         return True

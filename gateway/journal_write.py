@@ -9,7 +9,6 @@ from gateway.journal_cursor import MOST
 from gateway.journal_format import DATA, pack_record, seed_of, size_of
 from gateway.journal_segment import Segment
 from gateway.journal_space import Space
-from gateway.model import Key
 
 
 class GroupWriter:
@@ -43,12 +42,12 @@ class GroupWriter:
         does not fit into a segment.
         """
         parts = self._parts(records, floor)
-        touched: list[tuple[Segment, int, Key]] = []
+        touched: list[tuple[Segment, int, Sequence[Record]]] = []
         try:
             for number, part in enumerate(parts):
                 active = self._advance() if number else self._space.active
                 if part and active is not None:
-                    touched.append((active, active.count, part[0].key))
+                    touched.append((active, active.count, part))
                     self._write_group(active, part)
         except OSError:
             self._abandon(touched)
@@ -85,20 +84,22 @@ class GroupWriter:
         space.active = segment
         return segment
 
-    def _abandon(self, touched: list[tuple[Segment, int, Key]]) -> None:
+    def _abandon(self, touched: list[tuple[Segment, int, Sequence[Record]]]) -> None:
         """Nothing more is written to these. What was in them before is looked at again, from the
-        medium; what the failed write left there does not count."""
+        medium; what the failed write left there does not count, now or later."""
         begun, self._space.active = self._space.active, None
-        for segment, count, first in touched:
+        for segment, count, part in touched:
+            for ordinal in range(count, count + len(part)):
+                segment.settle(ordinal)
             segment.sealed = True
-            segment.cut = first
+            segment.cut = part[0].key
             segment.kept -= segment.count - count
             segment.count = count
             self._space.drop_index(segment)
             if count:
                 self._look_again(segment)
             else:
-                self._space.release(segment)
+                self._space.replace([segment])
         if begun is not None and not begun.count and begun in self._space.segments:
             self._space.release(begun)
 

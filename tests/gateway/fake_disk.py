@@ -15,6 +15,9 @@ class SimulatedDisk:
     `cut` is a power cut: of the sectors written since a file's last sync a random part reached the
     medium, each sector by itself and in any order. A file that was made since the last sync of the
     directory may be gone with it.
+
+    A write that fails may have written its first part. A sync that fails says that once: what it
+    should have brought to the medium counts as clean from then on, and is only in the cache.
     """
 
     def __init__(self, room: int = 1 << 30) -> None:
@@ -39,14 +42,33 @@ class SimulatedDisk:
         return bytes(self.files[name][offset : offset + count])
 
     def write(self, name: str, offset: int, data: bytes) -> None:
-        self.before("write", name)
+        try:
+            self.before("write", name)
+        except OSError:
+            if name in self.files:
+                self._put(name, offset, data[: len(data) // 2])
+            raise
+        self._put(name, offset, data)
+
+    def _put(self, name: str, offset: int, data: bytes) -> None:
         self.files[name][offset : offset + len(data)] = data
-        self._dirty[name].update(range(offset // SECTOR, (offset + len(data) - 1) // SECTOR + 1))
+        last = (offset + len(data) - 1) // SECTOR
+        self._dirty[name].update(range(offset // SECTOR, last + 1))
 
     def sync(self, name: str) -> None:
-        self.before("sync", name)
+        try:
+            self.before("sync", name)
+        except OSError:
+            self._dirty[name] = {s for s in self._dirty[name] if s % 2}
+            self._flush(name)
+            raise
         self.syncs += 1
-        self._medium[name] = bytearray(self.files[name])
+        self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        for sector in self._dirty[name]:
+            part = slice(sector * SECTOR, (sector + 1) * SECTOR)
+            self._medium[name][part] = self.files[name][part]
         self._dirty[name] = set()
 
     def create(self, name: str, size: int) -> None:
@@ -63,6 +85,10 @@ class SimulatedDisk:
 
     def drop_cache(self, name: str) -> None:
         self.before("drop", name)
+        unsynced = {s: self.files[name][s * SECTOR : (s + 1) * SECTOR] for s in self._dirty[name]}
+        self.files[name] = bytearray(self._medium[name])
+        for sector, data in unsynced.items():
+            self.files[name][sector * SECTOR : (sector + 1) * SECTOR] = data
 
     def rename(self, old: str, new: str) -> None:
         self.before("rename", old)
@@ -72,6 +98,8 @@ class SimulatedDisk:
 
     def remove(self, name: str) -> None:
         self.before("remove", name)
+        if name not in self.files:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", name)
         del self.files[name], self._medium[name], self._dirty[name]
 
     def free(self) -> int:

@@ -3,10 +3,12 @@ that loses, tears and reorders whatever was not synced (traps.md, cases 3 to 6).
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -14,13 +16,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.eviction import Step, choose, plan
-from gateway.journal import Chunk, JournalFull, Mark, Record
+from gateway.journal import Chunk, JournalFault, JournalFull, Mark, Record
 from gateway.journal_open import open_ring
 from gateway.journal_ring import Ring
 from gateway.model import GapReason, Key, Klass
 from gateway.records import decode
 from gateway.store_sqlite import SqliteJournal
-from tests.gateway.fake_disk import SimulatedDisk
+from tests.gateway.fake_disk import Failing, SimulatedDisk
 from tests.gateway.journal_contract import record
 
 SIZE = 128 << 10
@@ -44,6 +46,11 @@ class RingAgainstSqlite(RuleBasedStateMachine):
         self.ring = self._open()
         self.epoch, self.seq = 1, 0
         self.forgotten: set[Key] = set()
+        self.waiting: list[Record] = []
+        """What a failing disk refused, or said that it refused: it comes again with the next."""
+        self.refused: set[Key] = set()
+        self.not_evicted: list[set[Key]] = []
+        """What a failing disk did not evict, or said so: a crash may have it gone."""
 
     def _open(self) -> Ring:
         return open_ring(self.disk, SIZE, 0, silent)
@@ -63,13 +70,64 @@ class RingAgainstSqlite(RuleBasedStateMachine):
 
     @rule(group=st.lists(st.tuples(KLASSES, st.integers(10, 1500)), min_size=1, max_size=25))
     def append(self, group: list[tuple[Klass, int]]) -> None:
-        records = [self._record(*item) for item in group]
+        new = [self._record(*item) for item in group]
+        records = self.waiting + new
         try:
             self.ring.append(records)
         except JournalFull:
-            self.seq -= len(records)
+            self.seq -= len(new)
         else:
             self.oracle.append(records)
+            self.waiting = []
+
+    @rule(
+        group=st.lists(st.tuples(KLASSES, st.integers(10, 1500)), min_size=1, max_size=25),
+        call=st.sampled_from(["write", "sync", "create", "read"]),
+        first=st.integers(1, 8),
+        times=st.integers(1, 4),
+        number=st.sampled_from([errno.EIO, errno.ENOSPC, errno.EROFS]),
+    )
+    def append_while_it_fails(
+        self, group: list[tuple[Klass, int]], call: str, first: int, times: int, number: int
+    ) -> None:
+        records = self.waiting + [self._record(*item) for item in group]
+        self.waiting = []
+        with self._failing(call, number, first, times):
+            try:
+                self.ring.append(records)
+            except (JournalFault, JournalFull):
+                self.waiting = records
+            else:
+                self.oracle.append(records)
+
+    @rule(
+        call=st.sampled_from(["write", "sync", "create", "read"]),
+        first=st.integers(1, 8),
+        times=st.integers(1, 4),
+        sync=st.booleans(),
+    )
+    def settle_and_evict_while_it_fails(
+        self, call: str, first: int, times: int, sync: bool
+    ) -> None:
+        step = plan(self.ring.chunks(), 0.0)
+        going = {r.key for r in self._choice(step, self.ring.records(step.chunks))} if step else ()
+        with self._failing(call, errno.EIO, first, times):
+            try:
+                self.ring.settle(sync)
+                if step:
+                    gone = self.ring.evict(step.chunks, going, step.level)
+                    self.oracle.forget(gone)
+                    self.forgotten.update(gone)
+            except (JournalFault, JournalFull, ValueError):
+                self.not_evicted.append(set(going))
+
+    @contextmanager
+    def _failing(self, call: str, number: int, first: int, times: int) -> Iterator[None]:
+        self.disk.before = Failing(call, number, first, times)
+        try:
+            yield
+        finally:
+            self.disk.before = lambda call, name: None
 
     @rule(data=st.data())
     def forget(self, data: st.DataObject) -> None:
@@ -117,12 +175,15 @@ class RingAgainstSqlite(RuleBasedStateMachine):
     def close_and_open(self) -> None:
         self.ring.close()
         self.ring = self._open()
+        self._reconcile()
+        self.epoch, self.seq = self.epoch + 1, 0
 
     @rule()
     def kill(self) -> None:
         """The process dies: what it had handed to the system is there."""
         self.ring = self._open()
         self._reconcile()
+        self.epoch, self.seq = self.epoch + 1, 0
 
     @rule(seed=st.integers(0, 1 << 32), again=st.integers(0, 2))
     def cut(self, seed: int, again: int) -> None:
@@ -135,12 +196,28 @@ class RingAgainstSqlite(RuleBasedStateMachine):
         self.epoch, self.seq = self.epoch + 1, 0
 
     def _reconcile(self) -> None:
-        """What was settled lazily may be back; anything else may not."""
+        """What was settled lazily may be back, and what a failing disk refused may be there, or a
+        part of it; what it would not evict may be gone. Anything else may not."""
         kept = {r.key for r in self.ring.read(None, 10_000)}
-        back = kept - {r.key for r in self.oracle.read(None, 10_000)}
+        there = {r.key for r in self.oracle.read(None, 10_000)}
+        refused, self.waiting = self.waiting, []
+        for going in self.not_evicted:
+            if not kept & going & there:
+                self.oracle.forget(going)
+                self.forgotten |= going
+                there -= going
+        assert there <= kept
+        back = kept - there - {r.key for r in refused}
         assert back <= self.forgotten
         self.ring.forget(back)
-        assert all(damage.torn for damage in self.ring.damages())
+        self.oracle.append([r for r in refused if r.key in kept])
+        self.forgotten |= {r.key for r in refused}
+        self.refused |= {r.key for r in refused}
+        for damage in self.ring.damages():
+            if not damage.torn:
+                last = damage.last or Key(1 << 30, 0)
+                assert any(damage.first <= key <= last for key in self.refused)
+                assert not any(damage.first <= key <= last for key in there)
 
     @rule(
         group=st.lists(st.tuples(KLASSES, st.integers(10, 1500)), min_size=1, max_size=25),
@@ -149,7 +226,8 @@ class RingAgainstSqlite(RuleBasedStateMachine):
     )
     def cut_while_appending(self, group: list[tuple[Klass, int]], calls: int, seed: int) -> None:
         """Of a group that was not finished any part may be there, and nothing of it is promised."""
-        records = [self._record(*item) for item in group]
+        records = self.waiting + [self._record(*item) for item in group]
+        self.waiting = []
         self._until_power_goes(lambda: self.ring.append(records), calls)
         self.disk = self.disk.cut(random.Random(seed))
         self.ring = self._open()
