@@ -6,6 +6,7 @@ in the daemon's memory for years. So does `safe`, which has to be quick and need
 
 from __future__ import annotations
 
+import signal
 import sys
 
 DEFAULT_CONFIG = "/etc/tidegate/gateway.toml"
@@ -24,6 +25,9 @@ def main() -> int:
         return safe.main(sys.argv[2])
     from gateway.cli.main import main as command_line
 
+    # A shell starts what it puts in the background with SIGINT ignored, and Python leaves it so.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     return command_line(sys.argv[1:])
 
 

@@ -9,6 +9,7 @@ import threading
 
 from gateway import service
 from gateway.config import ConfigErrors, load
+from gateway.deferred import defer
 
 LINGER = 1.0  # seconds
 EX_CONFIG = 78
@@ -27,6 +28,7 @@ def main(config_path: str) -> int:
     for warning in warnings:
         log.warning("%s", warning)
     # Only now: what a configuration error costs must not include the drivers and paho.
+    defer()
     from gateway.build import assemble
     from gateway.build_devices import BuildError
 

@@ -1,8 +1,8 @@
 """What systemd is told and gives: readiness, watchdog, log priorities, credentials.
 
-Everything is silent when there is no systemd. Debian's python3-systemd is used where it can be
-imported, for structured journal fields; the notify protocol is a few lines of our own, because
-systemd-python raises when the socket is gone and knows no watchdog.
+Everything is silent when there is no systemd. Both protocols are a few lines of our own: for the
+same, systemd-python costs the daemon 1.1 MB, raises when the notify socket is gone, knows no
+watchdog, and says nothing when journald is not there.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import struct
 import sys
 from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
+JOURNAL_SOCKET = "/run/systemd/journal/socket"
+LONGEST_FIELD = 32768
+"""Bytes. A datagram of a few fields stays below the socket's limit with it."""
+PLAIN = "%(name)s: %(message)s"
 LEVELS = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -50,8 +55,8 @@ def watchdog_interval(environment: Mapping[str, str] = os.environ) -> float | No
     return int(text) / 1e6 if text.isdigit() and int(text) > 0 else None
 
 
-class JournalFormatter(logging.Formatter):
-    """One line with the <N> prefix that the journal takes as priority; it has the time itself."""
+class PrefixFormatter(logging.Formatter):
+    """Lines with the <N> prefix that the journal takes as priority; it has the time itself."""
 
     def format(self, record: logging.LogRecord) -> str:
         level = LEVELS.get(record.levelno, 6)
@@ -59,29 +64,63 @@ class JournalFormatter(logging.Formatter):
         return "\n".join(f"<{level}>{line}" for line in text.splitlines())
 
 
+class JournalHandler(logging.Handler):
+    """Messages to journald with their fields (systemd.journal-fields(7)), one datagram each.
+
+    What journald does not take goes to stderr, which systemd hands to it as plain lines.
+    """
+
+    def __init__(self, path: str = JOURNAL_SOCKET) -> None:
+        super().__init__()
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._plain = logging.StreamHandler(sys.stderr)
+        self._plain.setFormatter(PrefixFormatter(PLAIN))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._socket.sendto(self._datagram(record), self._path)
+        except OSError:
+            self._plain.handle(record)
+
+    def _datagram(self, record: logging.LogRecord) -> bytes:
+        fields = {
+            "MESSAGE": self.format(record),
+            "PRIORITY": str(LEVELS.get(record.levelno, 6)),
+            "SYSLOG_IDENTIFIER": "tidegate",
+            "LOGGER": record.name,
+            "THREAD_NAME": record.threadName or "",
+            "CODE_FILE": record.pathname,
+            "CODE_LINE": str(record.lineno),
+            "CODE_FUNC": record.funcName or "",
+        }
+        return b"".join(journal_field(name, text) for name, text in fields.items())
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()
+
+
+def journal_field(name: str, text: str) -> bytes:
+    """A field as journald's native protocol has it (systemd.io/JOURNAL_NATIVE_PROTOCOL).
+
+    A text of several lines is written with its length, so that nobody can forge a field.
+    """
+    value = text.encode("utf-8", "replace")[:LONGEST_FIELD]
+    if b"\n" not in value:
+        return name.encode() + b"=" + value + b"\n"
+    return name.encode() + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
+
+
 def set_up_logging(level: str, environment: Mapping[str, str] = os.environ) -> None:
     """To the journal under systemd, else to stderr with the time."""
-    journal = _journal_handler() if environment.get("JOURNAL_STREAM") else None
-    handler: logging.Handler = journal or logging.StreamHandler(sys.stderr)
-    if journal is not None:
-        # It hands level, thread and place over as fields of their own.
-        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
-    elif environment.get("JOURNAL_STREAM"):
-        handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
+    handler: logging.Handler
+    if environment.get("JOURNAL_STREAM"):
+        handler = JournalHandler()
+        handler.setFormatter(logging.Formatter(PLAIN))
     else:
+        handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(
             logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
         )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-
-
-def _journal_handler() -> logging.Handler | None:
-    try:
-        from systemd import journal
-    except ImportError:
-        return None
-    if not hasattr(journal, "JournalHandler"):
-        # The package `systemd` on PyPI is another project with the same import name.
-        return None
-    handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER="tidegate")
-    return handler

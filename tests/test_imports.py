@@ -24,7 +24,6 @@ OWNERS = {
     "lgpio": ["drivers.gpio"],
     "paho": ["gateway.link", "gateway.cli"],
     "sqlite3": ["gateway.state", "gateway.store_sqlite", "gateway.journal_open"],
-    "systemd": ["gateway.service"],
     "nacl": ["gateway.signatures"],
     "argparse": ["gateway.cli"],
 }

@@ -6,11 +6,16 @@ are skipped with a word. The broker and the consumer run on this side, as at the
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,6 @@ from typing import Any
 import pytest
 
 from drivers.base import NoAnswer
-from drivers.simulated.bme280 import Bme280
 from gateway.cli.demo_player import telegrams
 from tests.brokers import Listener, Mosquitto
 
@@ -99,13 +103,63 @@ def rig_modules() -> Any:
     return rig, i2cbus
 
 
+class Meter:
+    """A recorded telegram a second on the line's far end, whoever listens."""
+
+    def __init__(self) -> None:
+        self._recorded = telegrams(METER.read_bytes())
+        self._line: int | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._play, daemon=True)
+        self._thread.start()
+
+    def wire(self, guest: Any) -> None:
+        """After each power-on, the line has another far end."""
+        with self._lock:
+            self._unwire()
+            self._line = os.open(guest.serial("meter0"), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            tty.setraw(self._line)
+
+    def _unwire(self) -> None:
+        if self._line is not None:
+            os.close(self._line)
+            self._line = None
+
+    def _play(self) -> None:
+        for telegram in itertools.cycle(self._recorded):
+            if self._stopping.wait(1.0):
+                return
+            # The power is off, or nobody reads: a meter does not care.
+            with self._lock, contextlib.suppress(OSError):
+                if self._line is not None:
+                    os.write(self._line, telegram)
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._unwire()
+
+
 class Board:
     """The virtual machine with the package installed, its chips, and the broker on this side."""
 
-    def __init__(self, guest: Any, broker: Mosquitto, chip: Bme280) -> None:
+    def __init__(self, guest: Any, bus: Any, meter: Meter, broker: Mosquitto) -> None:
         self.guest = guest
         self.broker = broker
-        self.chip = chip
+        self._bus = bus
+        self._meter = meter
+
+    def wire(self) -> None:
+        """What hangs on the board, after each power-on."""
+        self._meter.wire(self.guest)
+        self.guest.plug_usb_device(self._bus.port)
+
+    def cut_and_boot(self) -> None:
+        """The plug is pulled and put in again: a whole boot."""
+        self.guest.cut()
+        self.guest.boot_again()
+        self.wire()
 
     def run(self, command: str, timeout: float = 120) -> str:
         """Output of a command that has to succeed."""
@@ -191,23 +245,6 @@ def consumer(far_end: Mosquitto) -> Iterator[Listener]:
     listener.close()
 
 
-def play(guest: Any, stopping: Any) -> None:
-    """The meter: a recorded telegram a second on the line's far end, whoever listens."""
-    import tty
-
-    line = os.open(guest.serial("meter0"), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    tty.setraw(line)
-    recorded = telegrams(METER.read_bytes())
-    number = 0
-    while not stopping.wait(1.0):
-        try:
-            os.write(line, recorded[number % len(recorded)])
-        except OSError:
-            continue  # the power is off, or nobody reads: a meter does not care
-        number += 1
-    os.close(line)
-
-
 REVISION = """\
 [Service]
 # The guest's stand-in for a Pi's revision code, which ProtectProc's own /proc does not show.
@@ -224,3 +261,24 @@ def install(board: Board, package: Path, store: str) -> None:
     board.guest.run(f"mkdir -p {drop_in}; cat > {drop_in}/rig.conf", input=REVISION, check=True)
     board.run("tidegate check && tidegate unit --write")
     board.run("systemctl daemon-reload && systemctl restart tidegate")
+
+
+class Audit:
+    """`tidegate audit` at the far end, from the first entry to the last."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        command = [sys.executable, "-m", "gateway", "audit", "--url", broker.url, "--json"]
+        command += ["--gateway", "rig", "--session", "rig-audit"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def end(self) -> tuple[int, dict[str, Any]]:
+        """Exit status, and the last account."""
+        self._process.send_signal(signal.SIGINT)
+        said, _ = self._process.communicate(timeout=60)
+        lines = [line for line in said.splitlines() if line.startswith("{")]
+        assert lines, "the audit said nothing"
+        return self._process.returncode, dict(json.loads(lines[-1]))
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
