@@ -1,6 +1,7 @@
 # make demo    shows the gateway at work; ARGS="--for 20" for a run without a terminal
 # make venv    .venv with the command `tidegate`
 # make test    lint, types and tests
+# make fuzz    the decoders against atheris, for a minute; ARGS="-max_total_time=600" for longer
 # make deb     the Debian package, in dist/
 # make rig     the package in a virtual machine with real devices
 # Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
@@ -12,7 +13,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test lint schema mosquitto deb rig clean
+.PHONY: demo venv test fuzz lint schema mosquitto deb rig clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -38,6 +39,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 test: $(VENV)/installed-dev mosquitto lint
 	$(VENV)/bin/pytest $(ARGS)
+
+fuzz: $(VENV)/installed-dev
+	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0'
+	$(VENV)/bin/python -m tests.fuzz.decoders $(or $(ARGS),-max_total_time=60)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
