@@ -74,7 +74,7 @@ def assemble(settings: Settings) -> House:
     """Everything, wired and not started. BuildError."""
     state = Path(settings.gateway.state)
     _hold(state)
-    clock, hearts = SystemClock(), Heartbeats()
+    clock, hearts = SystemClock(believe=settings.site.battery_clock), Heartbeats()
     store = Store(state / "state.db")
     anchors = store.anchors()
     outbox = make_outbox(settings, store, clock)
@@ -83,6 +83,7 @@ def assemble(settings: Settings) -> House:
     attached = attach(settings, store)
     workers: dict[str, Worker] = {}
     rules = _rules(settings, attached, store, anchors, outbox.epoch)
+    dialect.listen(rules.remote if rules else ())
     control = Control(
         make_appliances(settings, attached, lambda act: workers[act.device].order(act)),
         store=store,

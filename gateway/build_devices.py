@@ -56,7 +56,7 @@ def open_bus(bus: BusSettings, parent: object = None) -> object:
         case "simulated-i2c":
             from drivers.simulated.bus import simulated_bus
 
-            return simulated_bus(bus.chips)
+            return simulated_bus(bus.chips, bus.heat)
         case "serial":
             from drivers.ports import TtyPort
 

@@ -61,8 +61,7 @@ class RuleWork:
         self._topics = Topics(settings.upstream.root, settings.gateway.id)
         self._notice: Callable[[Publication], None] | None = None
         outputs = {n: o.device.channels[0].name for n, o in attached.items() if _is_output(o)}
-        believe = settings.site.battery_clock
-        self._around = Surroundings(outputs, anchors, believe, epoch, self._publish)
+        self._around = Surroundings(outputs, anchors, epoch, self._publish)
 
     def make(
         self,
@@ -72,6 +71,10 @@ class RuleWork:
     ) -> RuleDesk:
         """For control."""
         return RuleDesk(self._rules, self._store, clock, self._around, command, alarm)
+
+    @property
+    def remote(self) -> frozenset[str]:
+        return self._rules.remote
 
     def connect(
         self, control: Control, clock: Clock, notice: Callable[[Publication], None]

@@ -42,9 +42,10 @@ class SystemClock:
     mark: looked for where a sandbox forbids adjtimex, even to read.
     """
 
-    def __init__(self, mark: Path = TIMESYNC_MARK) -> None:
+    def __init__(self, mark: Path = TIMESYNC_MARK, *, believe: bool = False) -> None:
         self.boot_id = BOOT_ID.read_text("ascii").replace("-", "")[:8]
         self._mark = mark
+        self._believe = believe
         self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
         # struct timex is 208 bytes on 64-bit Linux, less on 32-bit. modes = 0 only reads.
         self._timex = ctypes.create_string_buffer(512)
@@ -55,7 +56,7 @@ class SystemClock:
 
     def stamp(self) -> Stamp:
         boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-        return Stamp(time.time(), boot, self.boot_id, self._is_synchronised(boot))
+        return Stamp(time.time(), boot, self.boot_id, self._believe or self._is_synchronised(boot))
 
     def _is_synchronised(self, boot: float) -> bool:
         if boot - self._asked >= SYNC_EVERY:

@@ -65,8 +65,9 @@ def _check_bus(bus: BusSettings, place: Place) -> None:
     elif bus.kind == "gpio" and not _PIN_CONTROLLER.fullmatch(bus.device):
         hint = "empty: the header of this Pi"
         device.error('must be empty, "lgpio", "mock" or "/dev/gpiochipN"', hint)
-    if bus.chips and bus.kind != "simulated-i2c":
-        place.at("chips").error("only a bus of kind simulated-i2c has chips")
+    for key in ("chips", "heat"):
+        if getattr(bus, key) and bus.kind != "simulated-i2c":
+            place.at(key).error(f"only a bus of kind simulated-i2c has {key}")
     if bus.rts and bus.kind != "serial":
         place.at("rts").error("only a bus of kind serial has a line RTS")
     for index, chip in enumerate(bus.chips):

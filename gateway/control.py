@@ -26,7 +26,7 @@ from gateway.events import (
     Total,
 )
 from gateway.judge import Authority
-from gateway.model import Acted, Command, Recorded, Result
+from gateway.model import Acted, Command, Heard, Recorded, Result
 from gateway.orders import Done, Handler
 from gateway.outputs import Outputs
 from gateway.state import StateFault, Store
@@ -86,8 +86,11 @@ class Control:
         """Commands that were not carried out, in this run."""
         return self._commands.refused
 
-    def receive(self, message: Command | Result, acknowledge: Callable[[], None]) -> None:
-        """A command, or why it could not be parsed; acknowledge settles its message."""
+    def receive(self, message: Command | Result | Heard, acknowledge: Callable[[], None]) -> None:
+        """A command, why it could not be parsed, or what another gateway tells.
+
+        acknowledge settles its message.
+        """
         self._inbox.put(Received(message, acknowledge))
 
     def acted(self, acted: Acted) -> None:
@@ -158,7 +161,11 @@ class Control:
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Received(message, acknowledge):
+            case Received(Heard() as heard, acknowledge):
+                if self._rules is not None:
+                    self._rules.hear(heard)
+                acknowledge()
+            case Received(Command() | Result() as message, acknowledge):
                 self._commands.receive(message, acknowledge)
             case Acted():
                 self._commands.settle(event)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.model import Acted, Command, Result
+from gateway.model import Acted, Command, Heard, Result
 
 if TYPE_CHECKING:  # a house without rules does not load them
     from gateway import rules_model
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a house without rules does not load them
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    message: Command | Result
+    message: Command | Result | Heard
     acknowledge: Callable[[], None]
 
 

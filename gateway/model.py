@@ -23,6 +23,7 @@ __all__ = [
     "Entry",
     "Gap",
     "GapReason",
+    "Heard",
     "Key",
     "Klass",
     "Lane",
@@ -110,6 +111,16 @@ class Command:
     correlation: bytes = b""
     uncertain: bool = False
     proof: Proof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What another gateway said of a device. device: `gateway/device`; stamp: the other's clock."""
+
+    device: str
+    key: Key
+    stamp: Stamp
+    readings: tuple[Reading, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Any
 
 from gateway.clock import Clock, corrected
 from gateway.codecs.values import utc
-from gateway.model import Command, Reading, Result, Value
+from gateway.gate import Gate
+from gateway.model import Command, Heard, Key, Reading, Result, Value
 from gateway.rules import Rules
 from gateway.rules_model import (
     Answered,
@@ -30,6 +31,7 @@ from gateway.rules_model import (
     Standing,
     Tick,
 )
+from gateway.rules_remote import age
 from gateway.state import StateFault, Store
 
 log = logging.getLogger(__name__)
@@ -45,15 +47,22 @@ class Surroundings:
     """What rules need of the house.
 
     outputs: the name of the one channel of each output. anchors: as `clock.corrected` has them: a
-    clock that was right once since the boot is believed. believe: the clock is always right, as
-    one with a battery. publish: a message now, or never if there is no connection.
+    clock that was right once since the boot is believed. publish: a message now, or never if there
+    is no connection.
     """
 
     outputs: Mapping[str, str]
     anchors: Mapping[str, float]
-    believe: bool
     epoch: int
     publish: Callable[[str, bytes], None]
+
+
+@dataclass(slots=True)
+class _Known:
+    """Of another gateway's device: the newest entry that was used, and why one was not."""
+
+    last: Key | None = None
+    wrong: str = ""
 
 
 class RuleDesk:
@@ -77,6 +86,8 @@ class RuleDesk:
         self._events: deque[Event] = deque()
         self._busy = False
         self._numbers: dict[str, int] = {}
+        self._gate = Gate()
+        self._heard = {device: _Known() for device in rules.remote}
         self._set_at = 0.0
         self._believed = False
         self._state = rules.begin(clock.monotonic(), {})
@@ -97,6 +108,23 @@ class RuleDesk:
             earlier = {}
         self._notes = earlier
         self._state = self._rules.begin(self._clock.monotonic(), earlier)
+
+    def hear(self, heard: Heard) -> None:
+        """Another gateway's reading; dated back to when it was measured."""
+        now, device = self._clock.monotonic(), heard.device
+        if device not in self._heard or not self._gate.passes(device, now):
+            return
+        stamp = corrected(self._clock.stamp(), self._around.anchors)
+        believed = stamp if self._wall() is not None else None
+        found = age(heard, self._heard[device].last, believed)
+        known = self._heard[device]
+        if isinstance(found, str):
+            if found != known.wrong:
+                log.warning("a reading of %s is not used: it %s", device, found)
+            known.wrong = found
+            return
+        known.last, known.wrong = heard.key, ""
+        self.tell(Looked(device, heard.readings, now - found))
 
     def link(self, up: bool) -> None:
         self.tell(LinkIs(up))
@@ -154,7 +182,7 @@ class RuleDesk:
 
     def _wall(self) -> float | None:
         stamp = corrected(self._clock.stamp(), self._around.anchors)
-        return stamp.wall if stamp.synchronised or self._around.believe else None
+        return stamp.wall if stamp.synchronised else None
 
     def _do(self, effect: Effect) -> None:
         match effect.action:

@@ -56,6 +56,11 @@ class Rules:
     def inputs(self) -> frozenset[str]:
         return frozenset(self._by_input)
 
+    @property
+    def remote(self) -> frozenset[str]:
+        """Devices of other gateways, as `gateway/device`."""
+        return frozenset(name.rpartition(".")[0] for name in self._by_input if "/" in name)
+
     def begin(self, now: float, earlier: Mapping[str, Mapping[str, Any]]) -> State:
         """At the start. earlier: what `note` gave for each rule in the run before."""
         standing = {

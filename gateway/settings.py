@@ -185,6 +185,9 @@ class BusSettings:
     chips: Annotated[
         tuple[str, ...], Option("kind simulated-i2c: chips on the bus, as bme280@0x76")
     ] = ()
+    heat: Annotated[
+        str, Option("kind simulated-i2c: a file with the degrees by which its chips are warmer")
+    ] = ""
     pulses: Annotated[
         Mapping[str, float], Option("gpio with device mock: GPIO number to pulses a second")
     ] = field(default_factory=dict)

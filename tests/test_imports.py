@@ -34,7 +34,15 @@ SHARED = ["drivers.scaling"]
 """Pure, and of use to drivers of several families."""
 PURE = [
     *("model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"),
-    *("rules", "rules_model", "conditions", "conditions_joined", "timetable", "sun"),
+    *(
+        "rules",
+        "rules_model",
+        "rules_remote",
+        "conditions",
+        "conditions_joined",
+        "timetable",
+        "sun",
+    ),
 ]
 NO_IO = {"socket", "sqlite3", "threading", "subprocess", "os", "paho", "queue", "select"}
 LINES = 300

@@ -13,10 +13,12 @@ import importlib.util
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import drivers.simulated
 from drivers.base import BusFault, NoAnswer, OptionError
+from drivers.simulated.signals import warmed
 
 ADDRESSES = range(0x08, 0x78)
 """7-bit addresses that are not reserved (I2C-bus specification UM10204, 3.1.12)."""
@@ -102,8 +104,11 @@ class Registers:
         """Bring registers that change by themselves up to date before a read."""
 
 
-def simulated_bus(specs: Sequence[str]) -> SimulatedI2CBus:
-    """A bus with the chips of a configuration: `["bme280@0x76"]`. OptionError says what is not."""
+def simulated_bus(specs: Sequence[str], heat: str = "") -> SimulatedI2CBus:
+    """A bus with the chips of a configuration: `["bme280@0x76"]`. OptionError says what is not.
+
+    heat: a file with the degrees by which chips whose temperature wanders are warmer; "": none.
+    """
     chips: dict[int, Chip] = {}
     for spec in specs:
         name, _, written = spec.partition("@")
@@ -111,6 +116,9 @@ def simulated_bus(specs: Sequence[str]) -> SimulatedI2CBus:
         if address in chips:
             raise OptionError(f"chips: {spec!r}: address 0x{address:02x} is taken")
         chips[address] = _new_chip(name)
+        temperature = getattr(chips[address], "temperature", None)
+        if heat and callable(temperature):
+            setattr(chips[address], "temperature", warmed(temperature, Path(heat)))  # noqa: B010
     return SimulatedI2CBus(chips)
 
 

@@ -6,6 +6,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 Signal = Callable[[], float] | float
 """A value, or a function that gives the present one."""
@@ -13,6 +14,18 @@ Signal = Callable[[], float] | float
 
 def present(signal: Signal) -> float:
     return signal() if callable(signal) else signal
+
+
+def warmed(signal: Signal, file: Path) -> Callable[[], float]:
+    """The signal and the number in the file, which may change; 0 while there is none."""
+
+    def value() -> float:
+        try:
+            return present(signal) + float(file.read_text("ascii"))
+        except (OSError, ValueError):
+            return present(signal)
+
+    return value
 
 
 def wander(

@@ -6,12 +6,12 @@ the clock. Sending, windows, limits and acknowledgements are the link's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.model import Action, Channel, Command, Entry, OutboxStats, Result, Stamp
+from gateway.model import Action, Channel, Command, Entry, Heard, OutboxStats, Result, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,13 @@ class Dialect(Protocol):
         """What to subscribe to, with the highest QoS to be delivered with."""
         ...
 
-    def command(self, inbound: Inbound) -> Command | Result:
-        """What a message asks for, or the answer that refuses it. Raises nothing on any bytes."""
+    def listen(self, devices: Iterable[str]) -> None:
+        """From now on `filters` has the data of these devices of other gateways too."""
+        ...
+
+    def command(self, inbound: Inbound) -> Command | Result | Heard:
+        """What a message asks for or tells, or the answer that refuses it.
+
+        Raises nothing on any bytes.
+        """
         ...

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.codecs import commands, history, values
 from gateway.codecs.base import About, Health, Inbound, Publication, Session
 from gateway.codecs.topics import Topics
-from gateway.model import Alarm, Command, Entry, Gap, Recorded, Result, Sample, Stamp, State
+from gateway.model import (
+    Alarm,
+    Command,
+    Entry,
+    Gap,
+    Heard,
+    Key,
+    Recorded,
+    Result,
+    Sample,
+    Stamp,
+    State,
+)
 
 RESPONSE_LIFETIME = 3600.0
 """Seconds for which the broker keeps an answer for a requester that is away."""
@@ -47,6 +59,7 @@ class StructuredDialect:
         self._qos = qos
         self._restamp = restamp
         self._data_topics: dict[str, str] = {}
+        self._heard: dict[str, str] = {}
 
     def live(self, entry: Entry) -> list[Publication]:
         entry = self._corrected(entry)
@@ -141,10 +154,26 @@ class StructuredDialect:
     def filters(self) -> list[tuple[str, int]]:
         # QoS 1 even for senders that publish at 2: a message in mid-handshake does not survive a
         # lost connection in paho, and the command's id already makes it run once.
-        return [(self._topics.device("+", "set"), 1), (self._topics.own("command"), 1)]
+        own = [(self._topics.device("+", "set"), 1), (self._topics.own("command"), 1)]
+        # At QoS 0 the broker keeps no reading for later, when it would be old.
+        return [*own, *((topic, 0) for topic in self._heard)]
 
-    def command(self, inbound: Inbound) -> Command | Result:
+    def listen(self, devices: Iterable[str]) -> None:
+        self._heard = {self._topics.remote(device): device for device in devices}
+
+    def command(self, inbound: Inbound) -> Command | Result | Heard:
         device = self._topics.commanded(inbound.topic)
+        if device is None and inbound.topic.endswith("/data"):
+            return self._overheard(inbound)
         if device is None:
             return commands.refused("", inbound, "this topic takes no commands")
         return commands.parse(device, inbound, self._form.loads)
+
+    def _overheard(self, inbound: Inbound) -> Heard:
+        """What is listened to no more may still come, by a session of an earlier configuration."""
+        device = self._heard.get(inbound.topic)
+        if device is None:
+            return Heard("", Key(0, 0), inbound.received, ())
+        from gateway.codecs import heard  # formats that this gateway may not speak itself
+
+        return heard.parse(device, inbound)

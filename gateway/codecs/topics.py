@@ -41,6 +41,10 @@ class Topics:
         """Where answers go; device "" is the gateway itself."""
         return self.device(device, "result") if device else self.own("result")
 
+    def remote(self, device: str) -> str:
+        """Where another gateway's readings are; device as `gateway/device`."""
+        return f"{self.root}/{device}/data"
+
     def commanded(self, topic: str) -> str | None:
         """The device that a command topic names, "" for the gateway itself, None for no such."""
         prefix = f"{self.root}/{self.gateway}/"

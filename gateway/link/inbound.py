@@ -14,7 +14,7 @@ from paho.mqtt.client import MQTTMessage
 
 from gateway.clock import Clock
 from gateway.codecs.base import Dialect, Inbound
-from gateway.model import Command, Result
+from gateway.model import Command, Heard, Result
 
 REMEMBERED = 1000
 """Unacknowledged messages whose ids are kept, over connections."""
@@ -29,7 +29,7 @@ class AckToken:
     qos: int
 
 
-OnCommand = Callable[[Command | Result, AckToken], None]
+OnCommand = Callable[[Command | Result | Heard, AckToken], None]
 
 
 class Acknowledging(Protocol):

@@ -84,9 +84,7 @@ class House:
         self, clock: Clock, command: Callable[[Command], None], alarm: RaiseAlarm
     ) -> RuleDesk:
         outputs = dict.fromkeys(self.limits, "state")
-        around = Surroundings(
-            outputs, self.anchors, False, self.epoch, lambda *m: self.said.append(m)
-        )
+        around = Surroundings(outputs, self.anchors, self.epoch, lambda *m: self.said.append(m))
         return RuleDesk(self.rules, self.store, clock, around, command, alarm)
 
     def restart(self, rules: Sequence[Rule]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.codecs import commands, json_
 from gateway.codecs.commands import MAX_BYTES, loads_text
-from gateway.model import Command, Outcome, Result, Value
+from gateway.model import Command, Heard, Outcome, Result, Value
 from tests.gateway.codecs.examples import STAMP, inbound
 
 
@@ -147,7 +147,7 @@ def test_a_redelivery_without_an_id_is_uncertain(payload: bytes, uncertain: bool
     assert command.uncertain is uncertain
 
 
-def understood(payload: bytes, topic: str) -> Command | Result:
+def understood(payload: bytes, topic: str) -> Command | Result | Heard:
     dialect = json_.dialect(root="tidegate", gateway="g", qos={}, restamp=lambda stamp: stamp)
     return dialect.command(inbound(payload, topic))
 
@@ -155,7 +155,7 @@ def understood(payload: bytes, topic: str) -> Command | Result:
 @given(payload=st.binary(max_size=300), topic=st.text(max_size=30))
 def test_no_bytes_make_it_raise(payload: bytes, topic: str) -> None:
     for place in ("tidegate/g/pump/set", "tidegate/g/command", topic):
-        assert isinstance(understood(payload, place), Command | Result)
+        assert isinstance(understood(payload, place), Command | Result | Heard)
 
 
 JSONISH = st.recursive(
