@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gateway import housekeeping, safe
 from gateway.alarms import AlarmRule, Alarms
@@ -43,9 +42,6 @@ from gateway.state import Store
 from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
 from gateway.version import VERSION
 from gateway.worker import Worker
-
-if TYPE_CHECKING:
-    from gateway.build_rules import RuleWork
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +78,11 @@ def assemble(settings: Settings) -> House:
     dialect = make_dialect(settings, anchors)
     attached = attach(settings, store)
     workers: dict[str, Worker] = {}
-    rules = _rules(settings, attached, store, anchors, outbox.epoch)
+    rules = None
+    if settings.rule:
+        from gateway.build_rules import RuleWork  # a house without rules does not load it
+
+        rules = RuleWork(settings, attached, store, anchors, outbox.epoch)
     dialect.listen(rules.remote if rules else ())
     control = Control(
         make_appliances(settings, attached, lambda act: workers[act.device].order(act)),
@@ -166,21 +166,6 @@ def _hold(state: Path) -> None:
     except OSError as error:
         # A disk that fails is no reason not to start; the outbox and the state say what it means.
         log.error("%s cannot be locked: %s", state, error.strerror or error)
-
-
-def _rules(
-    settings: Settings,
-    attached: Mapping[str, Attached],
-    store: Store,
-    anchors: Mapping[str, float],
-    epoch: int,
-) -> RuleWork | None:
-    """A house without rules does not load what they need."""
-    if not settings.rule:
-        return None
-    from gateway.build_rules import RuleWork
-
-    return RuleWork(settings, attached, store, anchors, epoch)
 
 
 def describe(

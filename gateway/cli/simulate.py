@@ -8,7 +8,8 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 
@@ -48,8 +49,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    # What the daemon would log is in the table.
-    logging.getLogger("gateway").setLevel(logging.CRITICAL)
     try:
         settings, _ = load(args.config)
     except ConfigErrors as found:
@@ -61,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         text = sys.stdin.read() if args.scenario == "-" else Path(name).read_text("utf-8")
         played = scenario.read(text, name, zone)
         start = played.start if played.start is not None else _start(args.start, zone)
-        lines = Simulation(settings, played, start, hold=not args.once).run()
+        with _silence():
+            lines = Simulation(settings, played, start, hold=not args.once).run()
     except (OSError, UnicodeDecodeError, ValueError, BuildError) as error:
         print(f"tidegate simulate: {error}", file=sys.stderr)
         return 1
@@ -71,6 +71,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(page(lines, start, start + played.moments[-1].at, zone))
     return 0
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What the daemon would log is in the table."""
+    log = logging.getLogger("gateway")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _start(written: str | None, zone: tzinfo) -> float:
