@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +22,17 @@ from gateway.build_devices import (
     describe_device,
     make_appliances,
 )
+from gateway.build_link import make_link, stop_link
 from gateway.build_local import make_local
 from gateway.build_safe import renew, steps_of
+from gateway.build_safe_mode import alarm_of, end_of, without_devices
 from gateway.clock import Clock, SystemClock, corrected
-from gateway.codecs.base import About, Dialect, LinkState, Settlement
+from gateway.codecs.base import About, Dialect, Settlement
 from gateway.control import Control
 from gateway.journal import Journal
 from gateway.journal_open import open_journal
 from gateway.link.batches import Batches
 from gateway.link.link import Link
-from gateway.link.login import Login
-from gateway.link.tls import TlsFiles
 from gateway.lock import StateInUse, hold
 from gateway.outbox import Outbox
 from gateway.reporter import Reporter
@@ -42,6 +42,8 @@ from gateway.state import Store
 from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
 from gateway.version import VERSION
 from gateway.worker import Worker
+
+__all__ = ["House", "assemble", "without_devices"]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ class House:
     outbox: Outbox
     link: Link
     clock: Clock
+    keep: Callable[[Collection[str]], None]
+    """These outputs are not put to their stop states when the house closes."""
 
 
 def journal_of(settings: Settings) -> Callable[[], Journal]:
@@ -66,8 +70,11 @@ def journal_of(settings: Settings) -> Callable[[], Journal]:
     return lambda: open_journal(state, size=values.size, store=values.store, report=log.error)
 
 
-def assemble(settings: Settings) -> House:
-    """Everything, wired and not started. BuildError."""
+def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float = 0.0) -> House:
+    """Everything, wired and not started. BuildError.
+
+    kept: outputs that are found as the run before left them. safe_for: seconds of safe mode.
+    """
     state = Path(settings.gateway.state)
     _hold(state)
     clock, hearts = SystemClock(believe=settings.site.battery_clock), Heartbeats()
@@ -77,6 +84,9 @@ def assemble(settings: Settings) -> House:
     hearts.watch("outbox", STUCK, lambda: outbox.busy_since)
     dialect = make_dialect(settings, anchors)
     attached = attach(settings, store)
+    for name in kept:
+        if name in attached:
+            attached[name].claimed = True
     workers: dict[str, Worker] = {}
     rules = None
     if settings.rule:
@@ -144,18 +154,25 @@ def assemble(settings: Settings) -> House:
     reporter.anchor()
     parts = [
         Part("outbox", outbox.start, lambda timeout: _close(outbox, store, timeout)),
-        Part("link", link.start, lambda timeout: _stop(link, timeout)),
+        Part("link", link.start, lambda timeout: stop_link(link, timeout)),
         Part("safe states", lambda: renew(state / safe.FILE, steps_of(settings, attached)), _rest),
         threaded("control", control.run, control.stop),
+        alarm_of(safe_for, control.alarm),
         *(threaded(f"bus {w.name}", w.run, w.stop) for w in dict.fromkeys(workers.values())),
     ]
     local = make_local(settings.gateway, reporter)
     if local is not None:
         parts.append(threaded("local", local.run, local.stop))
     chores = [Chore(settings.gateway.health_every, reporter.health), Chore(60.0, reporter.anchor)]
+    chores += end_of(safe_for)
     if batches is not None:
         chores.append(Chore(settings.upstream.batch_every, batches.due))
-    return House(Supervisor(parts, chores, hearts), outbox, link, clock)
+
+    def keep(outputs: Collection[str]) -> None:
+        for name in outputs:
+            attached[name].stop = None
+
+    return House(Supervisor(parts, chores, hearts), outbox, link, clock, keep)
 
 
 def _hold(state: Path) -> None:
@@ -223,59 +240,8 @@ def make_dialect(settings: Settings, anchors: Mapping[str, float]) -> Dialect:
     return dialect
 
 
-def make_link(
-    settings: Settings,
-    outbox: Outbox | Batches,
-    dialect: Dialect,
-    clock: Clock,
-    control: Control,
-    heartbeat: Callable[[], None],
-    epoch: int,
-) -> Link:
-    upstream = settings.upstream
-    ttls = [d.output.command_ttl for d in settings.device if d.output is not None]
-    urls = (upstream.url,) if isinstance(upstream.url, str) else upstream.url
-
-    link = Link(
-        outbox=outbox,
-        dialect=dialect,
-        clock=clock,
-        urls=urls,
-        client_id=upstream.client_id or f"tidegate-{settings.gateway.id}",
-        epoch=epoch,
-        on_command=lambda message, token: control.receive(message, lambda: link.acknowledge(token)),
-        on_state=lambda state: control.link_changed(state is LinkState.CONNECTED),
-        on_alarm=control.alarm,
-        heartbeat=heartbeat,
-        protocol=upstream.protocol,
-        login=Login(upstream.username, upstream.password, upstream.password_file),
-        tls=TlsFiles(
-            upstream.ca_file, upstream.cert_file, upstream.key_file, upstream.key_password_file
-        ),
-        insecure=upstream.insecure,
-        proxy=upstream.proxy,
-        proxy_login=Login(upstream.proxy_username, "", upstream.proxy_password_file),
-        keepalive=upstream.keepalive,
-        window=upstream.window,
-        clean_session=upstream.clean_session,
-        # A command must not wait at the broker for longer than any command may live.
-        session_expiry=min([upstream.session_expiry, *ttls]),
-        ack_timeout=upstream.ack_timeout,
-        history_batch=upstream.history_batch if upstream.history == "batch" else 0,
-        history_rate=upstream.history_rate,
-        daily_bytes=upstream.daily_bytes,
-        health_every=settings.gateway.health_every,
-    )
-    return link
-
-
 def _rest(timeout: float) -> None:
     """Nothing is to be stopped."""
-
-
-def _stop(link: Link, timeout: float) -> None:
-    if not link.stop(timeout):
-        log.error("the link did not stop within %.1f s", timeout)
 
 
 def _close(outbox: Outbox, store: Store, timeout: float) -> None:

@@ -105,12 +105,17 @@ class Supervisor:
         self._heartbeats = heartbeats
         self._wake = threading.Event()
         self._failed = False
+        self._stopping = False
+        self._reload_asked = False
 
-    def run(self) -> int:
-        """Until SIGTERM or SIGINT, or until a part dies. Gives the exit status."""
+    def run(self, reload: Callable[[], bool] = lambda: False) -> int:
+        """Until SIGTERM or SIGINT, or until a part dies. Gives the exit status.
+
+        reload: called in this thread after SIGHUP; True: stop, there is something new to start.
+        """
         threading.excepthook = self._died
         faulthandler.enable()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._asked)
         started = []
         try:
@@ -118,27 +123,36 @@ class Supervisor:
                 part.start()
                 started.append(part)
             service.notify("READY=1")
-            self._watch()
+            self._watch(reload)
         finally:
-            service.notify("STOPPING=1")
+            if not self._reload_asked:
+                service.notify("STOPPING=1")
             self._stop(started)
         return 1 if self._failed else 0
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload_asked = True
+        else:
+            self._stopping = True
         self._wake.set()
 
     def _died(self, args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "a thread"
         trace = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
         log.critical("%s died; the gateway stops", name, exc_info=trace)
-        self._failed = True
+        self._failed = self._stopping = True
         self._wake.set()
 
-    def _watch(self) -> None:
+    def _watch(self, reload: Callable[[], bool]) -> None:
         watchdog = service.watchdog_interval()
         due = dict.fromkeys(self._chores, 0.0)
         feed = watchdog / 2 if watchdog else None
-        while not self._wake.is_set():
+        while True:
+            # Cleared before it is looked at what for: what comes later sets it again.
+            self._wake.clear()
+            if self._stopping or (self._reload_asked and self._reloads(reload)):
+                return
             now = time.monotonic()
             for chore in self._chores:
                 if due[chore] <= now:
@@ -148,6 +162,14 @@ class Supervisor:
                 self._feed()
             waits = [at - time.monotonic() for at in due.values()] + ([feed] if feed else [])
             self._wake.wait(max(0.0, min(waits, default=60.0)))
+
+    def _reloads(self, reload: Callable[[], bool]) -> bool:
+        service.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        if reload():
+            return True
+        self._reload_asked = False
+        service.notify("READY=1")
+        return False
 
     def _feed(self) -> None:
         stuck = self._heartbeats.stuck()

@@ -1,0 +1,69 @@
+"""The part of the composition root for the link: settings to arguments."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from gateway.clock import Clock
+from gateway.codecs.base import Dialect, LinkState
+from gateway.control import Control
+from gateway.link.batches import Batches
+from gateway.link.link import Link
+from gateway.link.login import Login
+from gateway.link.tls import TlsFiles
+from gateway.outbox import Outbox
+from gateway.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def make_link(
+    settings: Settings,
+    outbox: Outbox | Batches,
+    dialect: Dialect,
+    clock: Clock,
+    control: Control,
+    heartbeat: Callable[[], None],
+    epoch: int,
+) -> Link:
+    upstream = settings.upstream
+    ttls = [d.output.command_ttl for d in settings.device if d.output is not None]
+    urls = (upstream.url,) if isinstance(upstream.url, str) else upstream.url
+
+    link = Link(
+        outbox=outbox,
+        dialect=dialect,
+        clock=clock,
+        urls=urls,
+        client_id=upstream.client_id or f"tidegate-{settings.gateway.id}",
+        epoch=epoch,
+        on_command=lambda message, token: control.receive(message, lambda: link.acknowledge(token)),
+        on_state=lambda state: control.link_changed(state is LinkState.CONNECTED),
+        on_alarm=control.alarm,
+        heartbeat=heartbeat,
+        protocol=upstream.protocol,
+        login=Login(upstream.username, upstream.password, upstream.password_file),
+        tls=TlsFiles(
+            upstream.ca_file, upstream.cert_file, upstream.key_file, upstream.key_password_file
+        ),
+        insecure=upstream.insecure,
+        proxy=upstream.proxy,
+        proxy_login=Login(upstream.proxy_username, "", upstream.proxy_password_file),
+        keepalive=upstream.keepalive,
+        window=upstream.window,
+        clean_session=upstream.clean_session,
+        # A command must not wait at the broker for longer than any command may live.
+        session_expiry=min([upstream.session_expiry, *ttls]),
+        ack_timeout=upstream.ack_timeout,
+        history_batch=upstream.history_batch if upstream.history == "batch" else 0,
+        history_rate=upstream.history_rate,
+        daily_bytes=upstream.daily_bytes,
+        health_every=settings.gateway.health_every,
+    )
+    return link
+
+
+def stop_link(link: Link, timeout: float) -> None:
+    if not link.stop(timeout):
+        log.error("the link did not stop within %.1f s", timeout)
