@@ -11,12 +11,15 @@ from typing import Annotated
 
 from drivers.base import Channel, Option, OptionError, Reading, SerialPort
 from drivers.serial import modbus_map
+from drivers.serial.modbus_decode import ModbusDecoder
 from drivers.serial.modbus_frame import ILLEGAL_DATA_ADDRESS, ModbusException, read
 from drivers.serial.modbus_line import Line
 from drivers.serial.modbus_map import Register
 from drivers.serial.modbus_plan import Block, plan
 from drivers.serial.modbus_value import channel, reading
 from drivers.serial.stream import checked_line
+
+DECODER = ModbusDecoder
 
 FRAMINGS = ("rtu", "tcp")
 

@@ -15,6 +15,7 @@ from drivers.base import Corrupt, Decoder, Telegram
 from gateway.catalog import Driver, DriverUnknown, DriverUnusable, find
 from gateway.cli.examples import channels
 from gateway.cli.readings import as_object, units_of
+from gateway.cli.recording import NoRecording, both, heard, is_recording, parsed
 from gateway.config_report import ConfigErrors, Place, Report
 from gateway.config_schema import arguments_of
 from gateway.config_values import is_complete, read_settings, refuse_unknown
@@ -23,10 +24,13 @@ HELP = "Decode a file of captured bytes with a meter's driver; one JSON object a
 EXAMPLES = """\
 tidegate decode sml capture.bin
 tidegate decode mbus telegram.hex            # text of hexadecimal digits works as well
+tidegate decode modbus boiler.capture -o map=sdm120 -o unit=3
 tidegate decode sml - < /dev/ttyUSB0         # standard input, until it ends
 tidegate decode sml capture.bin -o signed_power=true"""
 
 CHUNK = 4096
+WHOLE_LINE = ("modbus",)
+"""Drivers whose answers mean nothing without the requests."""
 _HEX = re.compile(rb"[0-9A-Fa-f\s]*")
 
 
@@ -52,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         driver = find(args.driver)
         decoder = _decoder(driver, args.option)
-        pieces = _pieces(args.file)
-        good = _print(_heard(decoder, pieces), _units(driver))
+        pieces = _pieces(args.file, driver.name in WHOLE_LINE)
+        good = _print(_decoded(decoder, pieces), _units(driver))
     except (DriverUnknown, DriverUnusable) as error:
         print(f"{error}; {error.hint}", file=sys.stderr)
         return 1
@@ -95,14 +99,24 @@ def _option(text: str) -> tuple[str, Any]:
         return name, value  # a text without its quotes, which a shell has eaten
 
 
-def _pieces(file: str) -> Iterator[bytes]:
+def _pieces(file: str, whole: bool) -> Iterator[bytes]:
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise Unusable(f"{file}: {error.strerror}") from error
-    if file.endswith(".hex") or (data.strip() and _HEX.fullmatch(data)):
+    if is_recording(data):
+        data = _from_recording(data, file, whole)
+    elif file.endswith(".hex") or (data.strip() and _HEX.fullmatch(data)):
         data = _from_hex(data, file)
     return (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+
+
+def _from_recording(data: bytes, file: str, whole: bool) -> bytes:
+    try:
+        said = list(parsed(data.decode("ascii", "replace")))
+    except NoRecording as error:
+        raise Unusable(f"{file}: {error}") from error
+    return both(said) if whole else heard(said)
 
 
 def _from_hex(data: bytes, file: str) -> bytes:
@@ -112,7 +126,7 @@ def _from_hex(data: bytes, file: str) -> bytes:
         raise Unusable(f"{file} is not hexadecimal text: {error}") from error
 
 
-def _heard(decoder: Decoder, pieces: Iterable[bytes]) -> Iterator[Telegram | Corrupt]:
+def _decoded(decoder: Decoder, pieces: Iterable[bytes]) -> Iterator[Telegram | Corrupt]:
     for piece in pieces:
         yield from decoder.feed(piece)
     yield from decoder.close()
@@ -124,9 +138,9 @@ def _units(driver: Driver) -> dict[str, str]:
     return units_of(channels(driver) or () if named is None else named)
 
 
-def _print(heard: Iterable[Telegram | Corrupt], units: Mapping[str, str]) -> int:
+def _print(found: Iterable[Telegram | Corrupt], units: Mapping[str, str]) -> int:
     number = 0
-    for one in heard:
+    for one in found:
         if isinstance(one, Corrupt):
             print(f"offset {one.offset}: {one.length} bytes: {one.reason}", file=sys.stderr)
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import select
 import sys
 import time
 from collections.abc import Sequence
@@ -14,23 +13,16 @@ from typing import Any
 from drivers.base import Actuator, Channel, DriverError, NoAnswer, Reading, Sensor, Stream, Telegram
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.attached import finish, steps_of
+from gateway.cli.looking import Unreadable, named, wait_for
 from gateway.cli.problems import EX_CONFIG, load_or_explain
 from gateway.cli.readings import as_object, units_of
 from gateway.cli.tables import table
-from gateway.config_report import nearest
 from gateway.settings import DeviceSettings, Settings
 
 HELP = "Read one device once, and print what it says."
 EXAMPLES = """\
 tidegate read boiler                         # a [[device]] of /etc/tidegate/gateway.toml
 tidegate read boiler -c ./gateway.toml --json"""
-
-POLL = 0.05
-"""Seconds between looks at a port that has no file descriptor."""
-
-
-class Unreadable(Exception):
-    """The device cannot be read this way; the message says why."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if loaded is None:
         return EX_CONFIG
     try:
-        settings = _named(args.device, loaded.settings)
+        settings = named(args.device, loaded.settings)
         readings, units = _look(settings, loaded.settings)
     except (Unreadable, DriverError) as error:
         print(f"{args.device}: {error}", file=sys.stderr)
@@ -55,15 +47,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table([("channel", "value", "unit", "quality"), *map(_row, found)]))
     return 0
-
-
-def _named(name: str, settings: Settings) -> DeviceSettings:
-    for device in settings.device:
-        if device.name == name:
-            return device
-    known = [device.name for device in settings.device]
-    hint = nearest(name, known) or f"there is: {', '.join(known) or 'none'}"
-    raise Unreadable(f"no [[device]] of the configuration has this name; {hint}")
 
 
 def _look(device: DeviceSettings, settings: Settings) -> tuple[Sequence[Reading], dict[str, str]]:
@@ -118,16 +101,8 @@ def _first_telegram(device: Stream) -> Sequence[Reading]:
             if isinstance(one, Telegram):
                 return one.readings
             wrong = f"; {one.length} bytes came that were no telegram: {one.reason}"
-        _wait(device, left)
+        wait_for(device, left)
     raise NoAnswer(f"silent for {device.silence:g} s{wrong}")
-
-
-def _wait(device: Stream, longest: float) -> None:
-    descriptor = device.fileno()
-    if descriptor is None:
-        time.sleep(min(POLL, longest))
-    else:
-        select.select([descriptor], [], [], longest)
 
 
 def _row(found: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -14,6 +14,7 @@ from drivers.serial import (
     lines,
     mbus_decode,
     mhz19,
+    modbus_decode,
     p1,
     pms5003,
     sds011,
@@ -95,7 +96,16 @@ FRAME_OPTIONS = partial(
 FRAME = bytes.fromhex("aa 55 01 d6 ff 32")
 FRAME += modbus(FRAME).to_bytes(2, "little")
 
+
+def modbus_frame(text: str) -> bytes:
+    data = bytes.fromhex(text)
+    return data + modbus(data).to_bytes(2, "little")
+
+
+MODBUS = modbus_frame("01 04 0001 0002") + modbus_frame("01 04 04 00d7 01f9")
+
 SAMPLES: dict[str, Sample] = {
+    "modbus": (partial(modbus_decode.ModbusDecoder, map="xy_md02"), MODBUS),
     "sml": (sml_decode.SmlDecoder, sml_telegram()),
     "p1": (p1.DECODER, (CAPTURES / "p1" / "telegram_v5.txt").read_bytes()),
     "mbus": (mbus_decode.MbusDecoder, hexed("mbus/kamstrup_382_005.hex")),

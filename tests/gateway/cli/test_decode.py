@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drivers.base import Reading, Telegram
-from gateway.cli.decode import _heard
+from gateway.cli.decode import _decoded
 from gateway.cli.main import main
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -117,4 +117,4 @@ def test_the_end_of_the_file_is_told_to_the_decoder() -> None:
         def close(self) -> list[Telegram]:
             return [Telegram(0, (Reading("a", 1),))]
 
-    assert list(_heard(Ends(), [b"x"])) == [Telegram(0, (Reading("a", 1),))]  # type: ignore[arg-type]
+    assert list(_decoded(Ends(), [b"x"])) == [Telegram(0, (Reading("a", 1),))]  # type: ignore[arg-type]
