@@ -22,6 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.codecs.base import Publication
 from gateway.link import mqtt5
 from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
+from gateway.link.express import Express
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.pulse import Pulse
 from gateway.link.reasons import BAD_VERSION, reason_text
@@ -72,6 +73,8 @@ class Connection:
         self._waiting: tuple[str, float] | None = ("CONNECT", now + CONNACK_TIMEOUT)
         self._five = hello.protocol == MQTT_5
         self._client = WiredClient(wire, hello.client_id, hello.protocol, hello.clean_session)
+        self._express = Express(wire, self._five)
+        self._client.on_other_puback = self._express_answered
         self._prepare(self._client)
         self._client.connect(
             "wire",
@@ -150,6 +153,11 @@ class Connection:
         self.proven = True
         self.answers.append((mid, reason.value))
 
+    def _express_answered(self, mid: int, code: int) -> None:
+        if self._express.answered(mid):
+            self.proven = True
+            self.answers.append((mid, code))
+
     def _received(self, client: Any, userdata: Any, message: MQTTMessage) -> None:
         self._on_message(message)
 
@@ -187,7 +195,12 @@ class Connection:
     def read(self, now: float) -> None:
         """Takes in all that has come. Lost."""
         self._now = now
-        while True:
+        while self._wire.fill():
+            if self._client.between_packets and (answers := self._express.answers()):
+                self.proven = True
+                self.answers.extend(answers)
+                if not self._wire.unread:
+                    return
             code = self._client.loop_read()
             if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost is not None:
                 raise self._ended(code)
@@ -225,13 +238,14 @@ class Connection:
 
     def publish(self, publication: Publication, qos: int, wall: float) -> int | None:
         """Queues one message; its id, or None when paho would not take it: it is still ours."""
-        info = self._client.publish(
-            publication.topic,
-            publication.payload,
-            qos,
-            publication.retain and self.limits.retain,
-            mqtt5.of_publish(publication, wall) if self._five else None,
-        )
+        topic, payload = publication.topic, publication.payload
+        retain = publication.retain and self.limits.retain
+        given = mqtt5.of_publish(publication, wall) if self._five else None
+        if qos < 2 and given is None:
+            if self._client.want_write():
+                self._client.loop_write()  # what paho has queued came before
+            return self._express.publish(topic, payload, qos, retain)
+        info = self._client.publish(topic, payload, qos, retain, given)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     def acknowledge(self, mid: int, qos: int) -> None:

@@ -47,23 +47,36 @@ class Wire:
 
     def recv(self, size: int) -> bytes:
         """BlockingIOError when nothing has come; b"" at the end."""
-        if self._at == len(self._in):
-            self._in, self._at = self._read(), 0
-            self.received += len(self._in)
+        if not self.fill():
+            raise BlockingIOError
+        if self.trouble is not None:
+            raise self.trouble
         chunk = self._in[self._at : self._at + size]
         self._at += len(chunk)
         return chunk
 
-    def _read(self) -> bytes:
+    def fill(self) -> bool:
+        """Whether `recv` has something to give now: bytes, the end, or an error."""
+        if self._at < len(self._in) or self.trouble is not None:
+            return True
         try:
-            return self._stream.recv(READ_SIZE)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as want:
-            raise BlockingIOError from want
-        except BlockingIOError:
-            raise
+            self._in, self._at = self._stream.recv(READ_SIZE), 0
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
         except OSError as error:
             self.trouble = error  # paho tells nobody
-            raise
+            return True
+        self.received += len(self._in)
+        return True
+
+    @property
+    def ahead(self) -> bytes:
+        """What has come and is not read yet, as far as it is here."""
+        return self._in[self._at :]
+
+    def skip(self, count: int) -> None:
+        """So many of the bytes ahead are read."""
+        self._at += count
 
     def send(self, data: bytes | bytearray) -> int:
         """Into the buffer, whole; `flush` sends it."""
