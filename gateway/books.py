@@ -14,17 +14,20 @@ class Meter:
 
     def __init__(self, now: float) -> None:
         self._began = now
-        self._buckets: deque[tuple[float, int]] = deque(maxlen=BUCKETS)
+        self._full: deque[tuple[float, int]] = deque(maxlen=BUCKETS - 1)
+        self._start = now
+        self._count = 0
 
     def add(self, now: float, count: int = 1) -> None:
-        start = now - now % BUCKET
-        if self._buckets and self._buckets[-1][0] == start:
-            count += self._buckets.pop()[1]
-        self._buckets.append((start, count))
+        if now >= self._start + BUCKET:
+            self._full.append((self._start, self._count))
+            self._start, self._count = now - now % BUCKET, 0
+        self._count += count
 
     def rate(self, now: float) -> float:
         span = BUCKET * BUCKETS
-        recent = [count for start, count in self._buckets if start > now - span]
+        buckets = [*self._full, (self._start, self._count)]
+        recent = [count for start, count in buckets if start > now - span]
         return sum(recent) / min(span, max(BUCKET, now - self._began))
 
 

@@ -248,7 +248,7 @@ class Lanes:
         return any(row.window or row.late or self.unread(row) for row in self.rows)
 
     def live_waits(self) -> bool:
-        return any(row.live for row in self.rows)
+        return bool(self._rest.live or self._first.live)
 
     def backlog_waits(self) -> bool:
         """Whether `take` could give some of the backlog now."""

@@ -60,9 +60,9 @@ class Rate:
         self._at = now
         return min(limit, int(self._tokens))
 
-    def spend(self, count: int) -> None:
+    def spend(self, taken: Sequence[tuple[Entry, Lane]]) -> None:
         if self._rate:
-            self._tokens -= count
+            self._tokens -= sum(lane is Lane.HISTORY for _, lane in taken)
 
     def ready_at(self) -> float:
         """Monotonic seconds when a tenth of a second's worth, or one, may go."""
@@ -179,16 +179,18 @@ class Core:
         now = self.monotonic()
         history = 0 if self.evicting else self.rate.allowance(now, min(limit, history))
         taken = self.lanes.take(limit, limit if self._fifo else history, least)
-        self.rate.spend(sum(lane is Lane.HISTORY for _, lane in taken))
+        self.rate.spend(taken)
         self.hungry = len(taken) < limit
         return taken
 
     def accepted(self, keys: Iterable[Key]) -> None:
         found = self.lanes.accepted(keys)
         shelved = [item.key for item in found if item.shelved]
+        self.unshelved += shelved
         self.books.accept(self.monotonic(), len(found), len(shelved))
-        self.unshelved.extend(shelved)
-        self.forget(item.key for item in found if item.written and not item.shelved)
+        written = [item.key for item in found if item.written and not item.shelved]
+        if written:
+            self.forget(written)
 
     def refused(self, key: Key, reason: str) -> None:
         """Off the lanes at once, on the shelf when the writer comes to it."""

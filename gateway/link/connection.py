@@ -189,8 +189,10 @@ class Connection:
         return self._wire.sent
 
     @property
-    def received(self) -> int:
-        return self._wire.received
+    def traffic(self) -> tuple[int, int, int, int]:
+        """Bytes out and in, and in how many goes."""
+        wire = self._wire
+        return wire.sent, wire.received, wire.writes, wire.reads
 
     def read(self, now: float) -> None:
         """Takes in all that has come. Lost."""
@@ -209,15 +211,17 @@ class Connection:
             if not self._wire.unread:
                 return
 
-    def write(self) -> None:
-        """Sends what waits, in one go. Lost."""
-        self._client.loop_write()
+    def write(self) -> bool:
+        """Sends what waits, in one go; whether the system has taken all of it. Lost."""
+        if self._client.want_write():
+            self._client.loop_write()
         try:
             self._wire.flush()
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._wire.recv(1)  # why, if the broker said so: TLS has alerts
             raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
+        return not self._wire.unsent
 
     def tick(self, now: float) -> None:
         """Keep-alive and deadlines. Lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import select
 
 from gateway.clock import Clock
@@ -19,6 +20,9 @@ from gateway.link.waker import Waker
 TURN = 5.0
 """Seconds between two heartbeats at most."""
 HANGS_UP = "the broker hangs up whenever it is sent"
+
+CHORES = 0.25
+"""Seconds between two looks at deadlines and counters while much goes on."""
 
 HEAP = 0.004
 """Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
@@ -54,8 +58,10 @@ class Exchange:
         self._daily_bytes = daily_bytes
         self._paused_until = 0.0
         self._leaving = False
-        self._counted = (0, 0)
-        self._unsent = 0
+        self._line, self._bell = connection.fileno(), waker.fileno()
+        self._chores_at = 0.0
+        self._counted = (0, 0, 0, 0)
+        self._waited = (0, 0)
         self._opened: float | None = None
         self._read_at = 0.0
         self._wall, self._wall_until = 0.0, 0.0
@@ -71,38 +77,43 @@ class Exchange:
         self._sender.opened(self.connection, first, self._suspects.one_at_a_time)
         self._waker.wake()  # the turn that let us in has been
 
-    def turn(self, at_most: float = TURN) -> None:
-        """Waits for something to do, and does it. Lost."""
+    def turn(self, at_most: float = TURN) -> bool:
+        """Waits for something to do, and does it; whether it was time for the chores, too. Lost."""
         connection = self.connection
         may_read = self._wait(at_most)
         now = self._clock.monotonic()
         if may_read:
             self._read_at = now
             connection.read(now)
-        connection.tick(now)
+        chores = now >= self._chores_at
+        if chores:
+            self._chores_at = now + CHORES
+            connection.tick(now)
         if self._opened is not None:
             self._work(now)
-        if connection.wants_write:
-            connection.write()
-        if not connection.wants_write:
+        if not connection.wants_write or connection.write():
             self._sender.written()
-        self._count()
+        if chores:
+            self._deadline(now)
+        if chores or self._daily_bytes:
+            self._count()
+        return chores
 
     def _wait(self, at_most: float) -> bool:
         """Until there is something to do; whether something may have come from the broker."""
-        line, waker = self.connection.fileno(), self._waker.fileno()
+        line, bell = self._line, self._bell
         now = self._clock.monotonic()
         timeout = min(at_most, self._timeout(now))
         writers = [line] if self.connection.wants_write else []
         # While readings come one after the other, the answers to several are read together.
         heap = self._read_at + HEAP - now
         if 0.0 < heap < timeout and not writers and self._sender.patient:
-            readable, _, _ = select.select([waker], [], [], heap)
+            readable, _, _ = select.select([bell], [], [], heap)
             if not readable or heap < HEAP / 4:
                 readable.append(line)
         else:
-            readable, _, _ = select.select([line, waker], writers, [], timeout)
-        if waker in readable:
+            readable, _, _ = select.select([line, bell], writers, [], timeout)
+        if bell in readable:
             self._waker.drain()
             self._sender.woken()
         return line in readable
@@ -125,7 +136,6 @@ class Exchange:
         if now >= self._paused_until and not self._leaving:
             least = least_class(self._tally.total, self._daily_bytes)
             self._sender.fill(self.connection, now, self._wall_of(now), least)
-        self._deadline(now)
 
     def _acquit(self, settled: Settled, now: float) -> None:
         if self._opened is not None and now - self._opened > STABLE:
@@ -136,11 +146,13 @@ class Exchange:
             self._sender.full_window(self.connection)
 
     def _deadline(self, now: float) -> None:
+        if self._opened is None:
+            return
         flights = self._sender.flights
-        unsent = self.connection.unsent
-        if unsent < self._unsent:
+        sent, unsent = self._waited
+        self._waited = self.connection.sent, self.connection.unsent
+        if unsent and self.connection.sent > sent:
             flights.progress = now  # a slow link is not a dead one: bytes still leave
-        self._unsent = unsent
         if overdue(now, flights.silent_since(), flights.oldest(), self._ack_timeout):
             raise Lost(f"the broker has acknowledged nothing for {self._ack_timeout:g} s")
 
@@ -173,12 +185,11 @@ class Exchange:
         return len(keys)
 
     def _count(self) -> None:
-        sent, received = self.connection.sent, self.connection.received
-        if (sent, received) != self._counted:
-            before = self._counted
+        traffic = self.connection.traffic
+        if traffic != self._counted:
             wall = self._wall_of(self._clock.monotonic())
-            self._tally.add(wall, sent - before[0], received - before[1])
-            self._counted = (sent, received)
+            self._tally.add(wall, *map(operator.sub, traffic, self._counted))
+            self._counted = traffic
 
     def _wall_of(self, now: float) -> float:
         """Wall seconds, up to a second ago: enough for expiry and for the day's budget."""

@@ -43,7 +43,7 @@ class Link:
 
     ValueError from the constructor says what is wrong with a url. epoch: the outbox's. on_command,
     on_state, on_alarm(name, raised, text) and heartbeat are called in the link's thread and return
-    at once; heartbeat at least every 5 s, connected or not. Times in seconds, budgets in bytes.
+    at once; heartbeat about every 5 s, connected or not. Times in seconds, budgets in bytes.
     """
 
     def __init__(
@@ -260,11 +260,11 @@ class Link:
     def _serve(self, exchange: Exchange) -> NoReturn:
         """Turn after turn. Lost, Stopped."""
         while not self._stopping.is_set():
-            self._heartbeat()
-            exchange.turn()
+            if exchange.turn():
+                self._heartbeat()
+                self._complaints.look_after(exchange.lasted)
             if exchange.connection.open and not self._up:
                 self._went_up(exchange)
-            self._complaints.look_after(exchange.lasted)
         self._leave(exchange)
 
     def _leave(self, exchange: Exchange) -> NoReturn:

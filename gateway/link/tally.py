@@ -27,26 +27,20 @@ class DayBytes:
         self.sent = 0
         self.received = 0
 
-    def add(self, wall: float, sent: int, received: int) -> None:
+    def add(self, wall: float, sent: int, received: int, writes: int, reads: int) -> None:
+        """Bytes, and in how many goes they were written and read."""
         day = int(wall // DAY)
         if day != self._day:
             self._day, self.sent, self.received = day, 0, 0
-        self.sent += with_headers(sent) + acknowledgements(received)
-        self.received += with_headers(received) + acknowledgements(sent)
+        there, back = segments(sent, writes), segments(received, reads)
+        self.sent += sent + HEADERS * (there + back)
+        self.received += received + HEADERS * (back + there)
 
     @property
     def total(self) -> int:
         return self.sent + self.received
 
 
-def with_headers(size: int) -> int:
-    """Bytes on the wire of so much written at once."""
-    return size + HEADERS * segments(size)
-
-
-def acknowledgements(size: int) -> int:
-    return HEADERS * segments(size)
-
-
-def segments(size: int) -> int:
-    return -(-size // SEGMENT)
+def segments(size: int, goes: int) -> int:
+    """How many carry so much, if each go begins one; each is answered by one that is empty."""
+    return max(goes, -(-size // SEGMENT))

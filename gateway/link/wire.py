@@ -32,7 +32,7 @@ class Stream(Protocol):
 
 
 class Wire:
-    """Not blocking. received and sent count bytes of the transport's payload."""
+    """Not blocking. sent, received: bytes of the transport's payload; writes, reads: how often."""
 
     def __init__(self, stream: Stream) -> None:
         stream.setblocking(False)
@@ -40,8 +40,8 @@ class Wire:
         self._in = b""
         self._at = 0
         self._out = bytearray()
-        self.received = 0
-        self.sent = 0
+        self.received = self.reads = 0
+        self.sent = self.writes = 0
         self.trouble: OSError | None = None
         """What went wrong in reading."""
 
@@ -67,6 +67,7 @@ class Wire:
             self.trouble = error  # paho tells nobody
             return True
         self.received += len(self._in)
+        self.reads += 1
         return True
 
     @property
@@ -95,6 +96,7 @@ class Wire:
                 break
             del self._out[:count]
             self.sent += count
+            self.writes += 1
         return self.sent - before
 
     @property
