@@ -38,8 +38,17 @@ class Tidegate(Peer):
 @peer
 class TidegateOneByOne(Tidegate):
     name = "tidegate-single"
+    filter = "gw/+/+/data"  # and no status, so that the drain is timed from its first reading
     claims = "as tidegate, the backlog one message a reading"
     options = ("--history", "same-topic")
+
+
+@peer
+class TidegateHistory(Tidegate):
+    name = "tidegate-history"
+    filter = "gw/+/history"
+    claims = "as tidegate; only what comes as history is counted"
+    cannot = ("W1", "W4")
 
 
 @peer
