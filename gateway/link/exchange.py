@@ -85,15 +85,14 @@ class Exchange:
         if may_read:
             self._read_at = now
             connection.read(now)
-        chores = now >= self._chores_at
-        if chores:
-            self._chores_at = now + CHORES
-            connection.tick(now)
+        connection.tick(now)
         if self._opened is not None:
             self._work(now)
         if not connection.wants_write or connection.write():
             self._sender.written()
+        chores = now >= self._chores_at
         if chores:
+            self._chores_at = now + CHORES
             self._deadline(now)
         if chores or self._daily_bytes:
             self._count()
