@@ -31,6 +31,8 @@ class LinuxSPI:
             if self._spi.mode != mode:
                 self._spi.mode = mode
             return bytes(self._spi.xfer2(list(data), hertz))
+        except DriverError:
+            raise
         except OSError as error:
             raise self._explained(error) from error
 

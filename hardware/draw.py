@@ -24,6 +24,7 @@ HEADER_X = 60
 MODULE_X, MODULE_W, PIN_GAP = 400, 130, 34
 FAR_X = 665
 WIDTH, NARROW = 810, 560
+CHARACTER = 7
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def draw(title: str, rows: list[Wire]) -> str:
     near = [row for row in rows if row.pi != "out"]
     far = [row for row in rows if row.pi == "out"]
     height = max(TOP + 20 * ROW + 24, TOP + 60 + PIN_GAP * max(len(near), len(far)))
-    width = WIDTH if far else NARROW
+    longest = max((len(row.name) for row in far), default=0)
+    width = max(WIDTH, FAR_X + 16 + CHARACTER * longest) if far else NARROW
     module_h = PIN_GAP * max(len(near), len(far)) + 10
     module_y = TOP + (height - TOP - 20 - module_h) // 2
     parts = [

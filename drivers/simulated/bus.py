@@ -144,7 +144,7 @@ def _new_chip(name: str) -> Chip:
 
 def chip_names() -> list[str]:
     """Every module of drivers.simulated that holds a chip."""
-    others = {"bus", "commands", "signals", "words"}
+    others = {"bus", "commands", "signals", "spi", "words"}
     return sorted(
         module.name
         for module in pkgutil.iter_modules(drivers.simulated.__path__)
