@@ -42,6 +42,7 @@ class Channel:
 
     counter: the value is a count since the driver started; the gateway adds the total that it
         keeps over restarts, and never lets the sum run backwards.
+    offset: of a counter: what the meter showed at 0 counts, which the gateway adds.
     digits: decimal places that carry information; more are noise and bytes.
     """
 
@@ -49,6 +50,7 @@ class Channel:
     quantity: str
     counter: bool = False
     digits: int = 3
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,8 @@ class OptionError(DriverError, ValueError):
 
 
 class I2CBus(Protocol):
-    """Three verbs. Addresses are 7 bits (0x08 to 0x77), as printed by `i2cdetect`.
-
-    For drivers: never care who shares the bus. For platforms: raise NoAnswer when the address is
-    not acknowledged, BusMissing when the adapter is gone, BusFault for the rest.
-    """
+    """Three verbs. Addresses are 7 bits (0x08 to 0x77), as printed by `i2cdetect`. NoAnswer when
+    the address is not acknowledged, BusMissing when the adapter is gone, BusFault for the rest."""
 
     def read(self, address: int, count: int) -> bytes: ...
 

@@ -88,7 +88,7 @@ def attach(settings: Settings, store: Store) -> dict[str, Attached]:
     for values in settings.device:
         device = make_device(values, buses.get(values.bus))
         totals = {
-            channel.name: Total(store.total(values.name, channel.name))
+            channel.name: Total(store.total(values.name, channel.name), channel.offset)
             for channel in device.channels
             if channel.counter
         }

@@ -17,22 +17,39 @@ class Total:
 
     It never runs backwards: a driver that begins again at a lower count (it was restarted, or its
     chip lost power) continues from where the sum stood.
+    offset is added to what is told, and not to what is kept, so that it may be corrected.
     """
 
-    def __init__(self, total: float = 0.0) -> None:
+    def __init__(self, total: float = 0.0, offset: float = 0.0) -> None:
         self._base = total
+        self._offset = offset
         self._seen = 0.0
+        self._told: float | None = None
+        self._kept = total
 
     def add(self, count: float) -> float:
-        """count since the driver started, >= 0. Gives the sum over all starts."""
+        """count since the driver started, >= 0. Gives the sum over all starts, and the offset."""
         if count < self._seen:
             self._base += self._seen
         self._seen = count
-        return self._base + count
+        return self._base + count + self._offset
 
     @property
     def value(self) -> float:
+        """The sum over all starts, without the offset: what is kept."""
         return self._base + self._seen
+
+    def moved(self) -> bool:
+        """Whether the sum is another than at the last call: a meter that stands costs nothing."""
+        told, self._told = self._told, self.value
+        return told != self._told
+
+    def to_keep(self) -> float | None:
+        """The sum, if it is another one than was given at the last call."""
+        if self._kept == self.value:
+            return None
+        self._kept = self.value
+        return self._kept
 
 
 class ChannelFilter:

@@ -267,14 +267,17 @@ class Worker:
         now = self._clock.monotonic()
         kept = attached.worth(readings, now)
         if kept:
-            self._append(Sample(attached.name, self._clock.stamp(), kept, bool(attached.totals)))
+            moved = [total.moved() for total in attached.totals.values()]
+            self._append(Sample(attached.name, self._clock.stamp(), kept, any(moved)))
         if attached.totals and now - attached.saved >= SAVE_TOTALS:
             self._save(attached, now)
 
     def _save(self, attached: Attached, now: float) -> None:
         attached.saved = now
         for channel, total in attached.totals.items():
-            self._save_total(attached.name, channel, total.value)
+            value = total.to_keep()
+            if value is not None:
+                self._save_total(attached.name, channel, value)
 
     def close(self) -> None:
         """Outputs to their stop states, devices closed, totals saved."""

@@ -18,8 +18,14 @@ from drivers.gpio.pins import GPIO_MAX, Line, Pull
 
 SECONDS_PER_HOUR = 3600.0
 
-_RATES = {"energy": ("power", 1000.0), "volume": ("volume_flow", 1.0)}
-"""What is counted: the quantity of its rate, and that rate for one unit (kWh, m³) an hour."""
+_RATES = {
+    "energy": ("power", 1000.0),
+    "volume": ("volume_flow", 1.0),
+    "mass": ("mass_flow", 1.0),
+    "distance": ("speed", 1 / SECONDS_PER_HOUR),
+    "count": ("rate", 1 / SECONDS_PER_HOUR),
+}
+"""What is counted: the quantity of its rate, and that rate for one unit an hour."""
 
 
 class PulseCounter:
@@ -62,10 +68,14 @@ class S0:
         pins: Factory,
         *,
         pin: Annotated[int, Option("GPIO (BCM) number", low=0, high=GPIO_MAX)],
-        pulses_per_unit: Annotated[float, Option("pulses per kWh or m³", low=0.001)],
-        measures: Annotated[Literal["energy", "volume"], Option("what the meter counts")] = (
-            "energy"
-        ),
+        pulses_per_unit: Annotated[float, Option("pulses per kWh, m³, kg, m or 1", low=0.001)],
+        measures: Annotated[
+            Literal["energy", "volume", "mass", "distance", "count"],
+            Option("what the meter counts"),
+        ] = "energy",
+        offset: Annotated[
+            float, Option("what the meter showed when counting began, in kWh, m³, kg, m or 1")
+        ] = 0.0,
         debounce: Annotated[
             float,
             Option("a level counts when it held so long; 0 for fast sensors", "s", low=0, high=0.3),
@@ -76,7 +86,7 @@ class S0:
     ) -> None:
         rate_quantity, self._per_unit_hour = _RATES[measures]
         self.channels: Sequence[Channel] = (
-            Channel(measures, measures, counter=True, digits=6),
+            Channel(measures, measures, counter=True, digits=6, offset=offset),
             Channel(rate_quantity, rate_quantity),
         )
         self._pins = pins

@@ -35,11 +35,12 @@ def test_units_of_the_abi(tmp_path: Path) -> None:
 
 
 def test_raw_offset_and_scale_of_its_own_or_shared(tmp_path: Path) -> None:
-    sensor(
-        tmp_path, 3, "ads1015", in_voltage0_raw="-1000", in_voltage1_raw="500",
-        in_voltage_scale="3.0", in_voltage1_scale="0.125", in_temp_raw="2750",
-        in_temp_offset="-2000", in_temp_scale="10", in_distance_raw="1500", in_distance_scale="0.001",
-    )  # fmt: skip
+    files = {
+        "in_voltage0_raw": "-1000", "in_voltage1_raw": "500", "in_voltage_scale": "3.0",
+        "in_voltage1_scale": "0.125", "in_temp_raw": "2750", "in_temp_offset": "-2000",
+        "in_temp_scale": "10", "in_distance_raw": "1500", "in_distance_scale": "0.001",
+    }  # fmt: skip
+    sensor(tmp_path, 3, "ads1015", **files)
     got = read(tmp_path, "ads1015", "voltage0", "voltage1", "temp", "distance")
     assert got == pytest.approx(
         {"voltage_0": -3.0, "voltage_1": 0.0625, "temperature": 7.5, "distance": 1.5}

@@ -114,6 +114,22 @@ def test_a_total_goes_on_after_the_driver_began_again() -> None:
     assert total.add(4) == 109.0
 
 
+def test_an_offset_is_told_and_not_kept() -> None:
+    total = Total(100.0, offset=5000.0)
+    assert total.add(5) == 5105.0
+    assert total.value == 105.0
+
+
+def test_only_what_moved_is_worth_the_card() -> None:
+    total = Total(100.0)
+    assert total.to_keep() is None
+    total.add(5)
+    assert [total.moved(), total.moved()] == [True, False]
+    assert [total.to_keep(), total.to_keep()] == [105.0, None]
+    total.add(6)
+    assert total.moved() and total.to_keep() == 106.0
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_no_value(value: float) -> None:
     assert finite(reading(value)) == Reading("temperature", None, Quality.BAD)

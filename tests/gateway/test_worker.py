@@ -480,6 +480,10 @@ def test_totals_go_on_over_restarts_and_are_saved_seldom() -> None:
     for _ in range(6):
         bench.turn(10.0)
     assert bench.totals == {("s0", "temperature"): 105.0}
+    bench.totals.clear()
+    for _ in range(7):
+        bench.turn(10.0)
+    assert bench.totals == {} and not bench.samples[-1].counter  # a meter that stands
 
 
 def test_what_filters_hold_back_is_no_sample() -> None:
