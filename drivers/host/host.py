@@ -1,4 +1,4 @@
-"""The machine itself: load, memory, disk and CPU temperature, from /proc and /sys.
+"""The machine itself: load, memory, disk, temperature, supply, Wi-Fi, clock, from /proc and /sys.
 
 proc(5) for loadavg and meminfo, Documentation/ABI/testing/sysfs-class-thermal for the temperature.
 """
@@ -6,24 +6,35 @@ proc(5) for loadavg and meminfo, Documentation/ABI/testing/sysfs-class-thermal f
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from drivers.base import BusMissing, Channel, CorruptData, Option, Reading
+from drivers.host import pi
 
 CPU_ZONES = ("cpu-thermal", "cpu_thermal", "x86_pkg_temp", "acpitz")
 """Thermal zone types that mean the processor, the best first: Pi (new and old kernels), PC."""
 
+THROTTLED = "sys/devices/platform/soc*/soc*firmware/get_throttled"
+LIFE_TIME = "sys/block/mmcblk*/device/life_time"
+"""Where the kernel shows them, on those machines and memories that have them."""
+
 
 class Host:
-    """Reads this machine. A quantity that it does not have (a CPU temperature) is left out."""
+    """Reads this machine. What it does not have (Wi-Fi, a CPU temperature) is left out."""
 
     channels: Sequence[Channel] = (
         Channel("load", "load", digits=2),
         Channel("memory", "ratio", digits=1),
         Channel("disk", "ratio", digits=1),
         Channel("cpu_temperature", "temperature", digits=1),
+        Channel("under_voltage", "state"),
+        Channel("throttled", "state"),
+        Channel("wifi_signal", "signal_strength", digits=0),
+        Channel("storage_worn", "ratio", digits=0),
+        Channel("clock_synchronised", "state"),
+        Channel("uptime", "duration", digits=0),
     )
 
     def __init__(
@@ -35,6 +46,7 @@ class Host:
         ),
     ) -> None:
         self._disk = disk
+        self._root = Path(root)
         self._proc = Path(root, "proc")
         self._thermal = Path(root, "sys/class/thermal")
         self._zone: Path | None = None
@@ -50,7 +62,26 @@ class Host:
         ]
         if self._zone is not None:
             readings.append(Reading("cpu_temperature", decode_thermal(_text(self._zone / "temp"))))
-        return readings
+        return [*readings, *self._optional()]
+
+    def _optional(self) -> Iterator[Reading]:
+        throttled = _first(self._root, THROTTLED)
+        if throttled is not None:
+            for name, state in pi.decode_throttled(throttled).items():
+                yield Reading(name, state)
+        wireless = _first(self._root, "proc/net/wireless")
+        signal = None if wireless is None else pi.decode_wireless(wireless)
+        life_time = _first(self._root, LIFE_TIME)
+        worn = None if life_time is None else pi.decode_life_time(life_time)
+        uptime = _first(self._root, "proc/uptime")
+        for name, value in (
+            ("wifi_signal", signal),
+            ("storage_worn", worn),
+            ("clock_synchronised", pi.synchronised()),
+            ("uptime", None if uptime is None else decode_uptime(uptime)),
+        ):
+            if value is not None:
+                yield Reading(name, value)
 
     def close(self) -> None:
         pass
@@ -62,6 +93,14 @@ def decode_load(loadavg: str) -> float:
         return float(loadavg.split()[0])
     except (IndexError, ValueError) as error:
         raise CorruptData(f"loadavg reads {loadavg!r}") from error
+
+
+def decode_uptime(uptime: str) -> float:
+    """Seconds since the start: `350735.47 234388.90`."""
+    try:
+        return float(uptime.split()[0])
+    except (IndexError, ValueError) as error:
+        raise CorruptData(f"uptime reads {uptime!r}") from error
 
 
 def decode_memory(meminfo: str) -> float:
@@ -97,6 +136,16 @@ def find_zone(thermal: Path) -> Path | None:
     zones = {_text(zone / "type").strip(): zone for zone in sorted(thermal.glob("thermal_zone*"))}
     known = (zones[name] for name in CPU_ZONES if name in zones)
     return next(known, next(iter(zones.values()), None))
+
+
+def _first(root: Path, pattern: str) -> str | None:
+    """The text of the first file there that can be read; None without one."""
+    for path in sorted(root.glob(pattern)):
+        try:
+            return path.read_text()
+        except OSError:
+            continue  # the next one; a machine without any leaves the channel out
+    return None
 
 
 def _text(path: Path) -> str:
