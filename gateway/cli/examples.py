@@ -23,6 +23,7 @@ _BUSES = {
     # kind: an example of `device`, or of what else such a bus needs
     "i2c": 'device = "/dev/i2c-1"',
     "serial": 'device = "/dev/ttyUSB0"  # better a name below /dev/serial/by-id',
+    "spi": 'device = "/dev/spidev0.0"',
     "gpio": "",
 }
 
@@ -59,7 +60,8 @@ def channels(driver: Driver) -> Sequence[Channel] | None:
 def example(option: Setting) -> Any:
     """A value that the option takes."""
     if option.note.example is not None:
-        return option.note.example
+        listed = get_origin(option.type) is tuple
+        return (option.note.example,) if listed else option.note.example
     if option.note.choices:
         return option.note.choices[0]
     return _example_of(option.type, option)
