@@ -61,7 +61,7 @@ def example(option: Setting) -> Any:
     """A value that the option takes."""
     if option.note.example is not None:
         listed = get_origin(option.type) is tuple
-        return (option.note.example,) if listed else option.note.example
+        return [option.note.example] if listed else option.note.example
     if option.note.choices:
         return option.note.choices[0]
     return _example_of(option.type, option)
