@@ -23,7 +23,14 @@ OWNERS = {
     "gpiozero": ["drivers.gpio"],
     "lgpio": ["drivers.gpio"],
     "paho": ["gateway.link", "gateway.cli"],
-    "sqlite3": ["gateway.state", "gateway.store_sqlite", "gateway.journal_open"],
+    "sqlite3": [
+        "gateway.state",
+        "gateway.store_sqlite",
+        "gateway.journal_open",
+        "gateway.state_copy",
+        "gateway.cli.backup",
+        "gateway.cli.restore",
+    ],
     "nacl": ["gateway.signatures"],
     "argparse": ["gateway.cli"],
 }

@@ -153,6 +153,7 @@ class Board:
     def wire(self) -> None:
         """What hangs on the board, after each power-on."""
         self._meter.wire(self.guest)
+        self._bus.unplug()  # a machine that was reset did not say goodbye
         self.guest.plug_usb_device(self._bus.port)
 
     def cut_and_boot(self) -> None:
