@@ -16,6 +16,9 @@ def main() -> int:
     """Exit codes: 0 done, 1 failed, 2 wrong usage, 78 the configuration cannot be used."""
     config = daemon_config(sys.argv[1:])
     if config is not None:
+        from gateway.deferred import defer
+
+        defer()
         from gateway import daemon
 
         return daemon.main(config)

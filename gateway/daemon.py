@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from gateway import service
 from gateway.config import ConfigErrors, load
 from gateway.crashes import SAFE_FOR, Crashes
-from gateway.deferred import defer
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ def main(config_path: str) -> int:
         print(errors, file=sys.stderr)
         return EX_CONFIG
     # Only now: what a configuration error costs must not include the drivers and paho.
-    defer()
     from gateway.build import without_devices
     from gateway.build_devices import BuildError
     from gateway.clock import SystemClock

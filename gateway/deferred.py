@@ -25,7 +25,8 @@ def defer() -> None:
         if name not in sys.modules:
             parent, _, child = name.rpartition(".")
             sys.modules[name] = _Deferred(name, functions)
-            setattr(importlib.import_module(parent), child, sys.modules[name])
+            if parent:
+                setattr(importlib.import_module(parent), child, sys.modules[name])
 
 
 class _Deferred(ModuleType):

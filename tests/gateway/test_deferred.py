@@ -14,7 +14,7 @@ LOADED = f"""
 import json, sys
 from gateway.deferred import defer
 defer()
-import gateway.build, gateway.daemon, gpiozero, serial, smbus2
+import gateway.daemon, gateway.build, gpiozero, serial, smbus2
 print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 """
 
