@@ -15,10 +15,12 @@ from gateway.catalog import find
 
 LINES: dict[str, tuple[str, ...]] = {
     # speed and frame to listen with: drivers that may be heard so, the most common first
-    "9600 8N1": ("sml", "pms5003", "sds011", "gps"),
+    "9600 8N1": ("sml", "pms5003", "sds011", "gps", "dlms"),
     "115200 8N1": ("p1", "tfmini", "gps"),
     "9600 7E1": ("d0_push", "p1"),
     "19200 8N1": ("vedirect",),
+    "2400 8E1": ("dlms",),
+    "2400 8N1": ("dlms",),
     "4800 8N1": ("gps",),
     "38400 8N1": ("gps",),
     "300 7E1": ("d0_push",),

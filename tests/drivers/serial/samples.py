@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drivers.base import Decoder
 from drivers.serial import (
+    dlms_decode,
     frames,
     gps,
     iec62056_decode,
@@ -23,6 +24,7 @@ from drivers.serial import (
     vedirect,
 )
 from drivers.serial.crc import modbus
+from tests.drivers.serial import dlms_encode
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 
@@ -104,7 +106,15 @@ def modbus_frame(text: str) -> bytes:
 
 MODBUS = modbus_frame("01 04 0001 0002") + modbus_frame("01 04 04 00d7 01f9")
 
+
+def dlms_lists() -> dict[str, bytes]:
+    """The published lists of three makers, by name, as the content of frames."""
+    rows = (row.split() for row in (CAPTURES / "dlms" / "lists.txt").read_text().splitlines())
+    return {name: bytes.fromhex(content) for name, content in rows}
+
+
 SAMPLES: dict[str, Sample] = {
+    "dlms": (dlms_decode.DlmsDecoder, dlms_encode.hdlc(dlms_lists()["aidon_list_3"], 200)),
     "modbus": (partial(modbus_decode.ModbusDecoder, map="xy_md02"), MODBUS),
     "sml": (sml_decode.SmlDecoder, sml_telegram()),
     "p1": (p1.DECODER, (CAPTURES / "p1" / "telegram_v5.txt").read_bytes()),
