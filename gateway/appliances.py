@@ -165,14 +165,14 @@ def may_resume(command: Command, deadline: float | None, action: Action, stamp: 
     """Whether an act that was begun when the process died is to be asserted again.
 
     Only an absolute value, and only within its life: by the boot clock if this is still the same
-    boot, else by the wall clock if that can be believed, else never.
+    boot, else by the wall clock if that can be believed now and could then, else never.
     """
     if action is not Action.SET or deadline is None:
         return False
     received = command.received
     if received.boot_id == stamp.boot_id:
         return stamp.boot - received.boot < deadline - received.wall
-    return stamp.synchronised and stamp.wall < deadline
+    return stamp.synchronised and received.synchronised and stamp.wall < deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def overdue(
                 coming.append(Overdue(name, rule.off, "lock", locked))
             continue
         if rule.max_on > 0 and is_on(output.value) and is_on(output.current):
-            coming.append(Overdue(name, rule.off, "max_on", output.changed + rule.max_on))
+            coming.append(Overdue(name, rule.off, "max_on", output.on_since + rule.max_on))
         if rule.link_loss is not None and link_lost is not None:
             # Once a loss: what a limit or somebody here tells the output later holds.
             due = link_lost + rule.link_loss_after

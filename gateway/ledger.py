@@ -30,9 +30,9 @@ Row = tuple[
 def parse(row: Row, stamp: Stamp) -> Result | Intent:
     """stamp: of now, for what a result of an earlier run has none of."""
     device, command_id, wall, boot, boot_id, deadline, value, source, reply, outcome, result = row
-    topic, correlation = json.loads(reply)
+    topic, correlation, *synchronised = json.loads(reply)
     if outcome is None:
-        then = Stamp(wall, boot, boot_id, synchronised=True)
+        then = Stamp(wall, boot, boot_id, synchronised=synchronised == [True])
         command = Command(
             id=command_id,
             device=device,

@@ -52,6 +52,8 @@ class Output:
     value None: not known yet. changed: when it last went on or off, or was claimed at the start,
     which counts as a change unless it is known from before. switched: when it was told to go on, or
     was seen to, within the last hour. told: when it was told anything, unless that failed.
+    doubtful: it failed to go off, so it may be off. on_since: since when it is on for all we know;
+    what is doubtful changes nothing about it, so that nothing puts max_on off.
     """
 
     value: Value | None = None
@@ -59,6 +61,8 @@ class Output:
     coming: tuple[Value, ...] = ()
     switched: tuple[float, ...] = ()
     told: float = float("-inf")
+    doubtful: bool = False
+    on_since: float = 0.0
 
     @property
     def current(self) -> Value | None:
@@ -72,8 +76,9 @@ class Output:
 
     @property
     def turning(self) -> bool:
-        """Whether something on its way turns it on or off."""
-        return any(is_on(value) != is_on(self.value) for value in self.coming)
+        """Whether something on its way turns it on or off, or may do so."""
+        unsure = self.doubtful or self.value is None
+        return any(unsure or is_on(value) != is_on(self.value) for value in self.coming)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +128,8 @@ def limit(
         overloaded = _overloaded(limits, burden)
         if overloaded is not None:
             return overloaded
-    if output.current is None:
-        return Forbidden("its state is not known yet") if limits.needs_state else None
+    if output.value is None and limits.needs_state:
+        return Forbidden("its state is not known yet")
     if turns_on == is_on(output.current):
         return None
     return _too_soon(turns_on, limits, output, now)
@@ -207,15 +212,21 @@ def told(output: Output, value: Value, now: float) -> Output:
 
 
 def arrived(output: Output, state: Value | None, now: float) -> Output:
-    """The output after the first act on its way ended; state as read back, None: it failed."""
+    """The output after the first act on its way ended; state as read back, None: it failed.
+
+    What failed to go on may be on: its state is not known until it is looked at.
+    """
     value, *coming = output.coming
     output = replace(output, coming=tuple(coming))
     if state is not None:
         return _with_state(output, state, now, counted=is_on(value))
     if not coming:
         output = replace(output, told=float("-inf"))
-    # It may have been carried out in part, so to be safe the time of its change is now.
-    return output if is_on(value) == is_on(output.value) else replace(output, changed=now)
+    if is_on(value) and not is_on(output.value):
+        return replace(output, value=None, changed=now)  # perhaps it did go on: nobody knows
+    if is_on(output.value) and not is_on(value):
+        return replace(output, changed=now, doubtful=True)
+    return output
 
 
 def dropped(output: Output) -> Output:
@@ -236,11 +247,14 @@ def observed(output: Output, state: Value, now: float) -> Output:
 
 def _with_state(output: Output, state: Value, now: float, *, counted: bool) -> Output:
     recent = _recent(output, now)
-    if output.value is not None and is_on(output.value) == is_on(state):
+    if is_on(state) and not is_on(output.value):
+        output = replace(output, on_since=now)
+    known = output.value is not None and not output.doubtful
+    if known and is_on(output.value) == is_on(state):
         return replace(output, value=state, switched=recent)
     if is_on(state) and not counted:
         recent = (*recent, now)
-    return replace(output, value=state, changed=now, switched=recent)
+    return replace(output, value=state, changed=now, switched=recent, doubtful=False)
 
 
 def _recent(output: Output, now: float) -> tuple[float, ...]:

@@ -60,6 +60,8 @@ class Outputs:
     def lock(self, on: bool) -> None:
         """Everything off and every command refused; over restarts. StateFault: in this run only."""
         self.locked = self._clock.monotonic() if on else None
+        for known in self.known.values():
+            known.not_before = 0.0  # what failed a moment ago is tried at once
         self._store.remember(*LOCK, on)
 
     def restore_lock(self) -> None:
@@ -126,9 +128,9 @@ class Outputs:
             )
         elif acted.state is not None:
             known.output = limits.observed(before, acted.state, now)
-        if acted.state is None:
-            known.not_before = now + RETRY
-        elif before.value is None:
+        failed = acted.state is None and not acted.expired
+        known.not_before = now + RETRY if failed else 0.0
+        if acted.state is not None and before.value is None:
             known.output = self._as_before(name, known.output, acted.stamp, now)
             # Where an act of ours brought it back, its value is newer than the loss.
             known.back, known.was_lost = now if known.was_lost and not told else None, False
@@ -193,28 +195,32 @@ class Outputs:
 def note_of(output: Output, stamp: Stamp, now: float) -> dict[str, Any]:
     """What `restored` needs; ages in seconds at the time of the stamp."""
     return {
-        "value": output.value,
+        # What is on its way may have arrived when the process dies, and nobody will have seen it.
+        "value": None if output.turning else output.value,
         "age": now - output.changed,
+        "on_for": now - output.on_since,
         "switched": [now - t for t in output.switched],
         "wall": stamp.wall,
         "boot": stamp.boot,
         "boot_id": stamp.boot_id,
+        "synchronised": stamp.synchronised,
     }
 
 
 def restored(output: Output, note: Mapping[str, Any], stamp: Stamp, now: float) -> Output:
     """An output as it was found, with what an earlier run knew: since when, and how often on.
 
-    The time in between is that of the boot clock; after a reboot that of the wall clock, if it can
-    be believed; else it counts as none.
+    The time in between is that of the boot clock; after a reboot that of the wall clock, if it
+    could be believed then and now; else it counts as none.
     """
     between = 0.0
     if note["boot_id"] == stamp.boot_id:
         between = stamp.boot - note["boot"]
-    elif stamp.synchronised:
+    elif stamp.synchronised and note.get("synchronised", False):
         between = max(0.0, stamp.wall - note["wall"])
     earlier = tuple(now - age - between for age in note["switched"])
     if note["value"] is None or is_on(note["value"]) != is_on(output.value):
         return replace(output, switched=(*earlier, *output.switched))
     # It was on or off already, so being claimed anew was neither a change nor one more switching.
-    return replace(output, changed=now - note["age"] - between, switched=earlier)
+    changed, on_since = now - note["age"] - between, now - note["on_for"] - between
+    return replace(output, changed=changed, on_since=on_since, switched=earlier)

@@ -126,15 +126,15 @@ class Store:
             self._insert(command, deadline)
 
     def _insert(self, command: Command, deadline: float | None) -> None:
-        reply = json.dumps([command.response_topic, command.correlation.hex()])
         when = command.received
+        rest = [command.response_topic, command.correlation.hex(), when.synchronised]
         with self._transaction() as db:
             db.execute(
                 "insert into ledger (device, id, received, boot, boot_id, deadline, value, source,"
                 " reply) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(command.device, command.id, when.wall, when.boot, when.boot_id, deadline),
-                    *(json.dumps(command.value), command.source, reply),
+                    *(json.dumps(command.value), command.source, json.dumps(rest)),
                 ),
             )
 

@@ -156,6 +156,7 @@ class Worker:
         """Ends what is under way on the device; a driver leaves its output safe then."""
         for job in [job for job in self._jobs if job.attached is attached]:
             job.steps.close()
+            attached.state = None
             self._end(job)
 
     def _begin_look(self, attached: Attached) -> None:
@@ -213,6 +214,7 @@ class Worker:
         self._waiting.neglect(attached)
         now = self._clock.monotonic()
         if act is not None:
+            attached.state = None  # the next look tells what became of it, whatever that is
             self._acted(Acted(act, self._clock.stamp(), None, str(error)))
             self._schedule.hasten(attached.name, now)
             return

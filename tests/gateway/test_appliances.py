@@ -94,7 +94,7 @@ def test_the_sessions_nonce_proves_freshness_without_a_clock() -> None:
 
 def test_max_on_is_due_from_when_it_went_on() -> None:
     rule = {"pump": Limits(max_on=600.0)}
-    due = overdue({"pump": Output(True, 100.0)}, rule, None)
+    due = overdue({"pump": Output(True, 130.0, on_since=100.0)}, rule, None)
     assert [(o.device, o.value, o.cause, o.due) for o in due] == [("pump", False, "max_on", 700.0)]
     assert overdue({"pump": Output(True, 100.0, (False,))}, rule, None) == []
     assert overdue({"pump": Output(False, 100.0, (True,))}, rule, None) == []

@@ -114,7 +114,7 @@ def test_what_is_told_is_on_its_way_until_it_arrives() -> None:
     assert output == Output(False, 0.0, (True,), (10.0,), 10.0)
     assert (output.current, output.may_be_on, output.turning) == (True, True, True)
     output = arrived(output, True, 11.0)
-    assert output == Output(True, 11.0, (), (10.0,), 10.0)
+    assert output == Output(True, 11.0, (), (10.0,), 10.0, on_since=11.0)
     assert (output.current, output.may_be_on, output.turning) == (True, True, False)
 
 
@@ -122,12 +122,12 @@ def test_a_second_wish_for_the_same_counts_once_and_changes_nothing() -> None:
     output = told(told(Output(False, 0.0), True, 10.0), True, 11.0)
     assert output.switched == (10.0,)
     output = arrived(arrived(output, True, 12.0), True, 13.0)
-    assert output == Output(True, 12.0, (), (10.0,), 11.0)
+    assert output == Output(True, 12.0, (), (10.0,), 11.0, on_since=12.0)
 
 
 def test_a_failed_switch_may_have_happened_for_a_moment() -> None:
     output = arrived(told(Output(False, 0.0), True, 10.0), None, 12.0)
-    assert output == Output(False, 12.0, (), (10.0,))
+    assert output == Output(None, 12.0, (), (10.0,))
     same = arrived(told(Output(False, 3.0), False, 10.0), None, 12.0)
     assert same == Output(False, 3.0)
 
@@ -138,10 +138,21 @@ def test_what_was_never_begun_changes_nothing_but_the_count() -> None:
 
 def test_what_is_found_counts_from_then() -> None:
     assert observed(Output(), False, 7.0) == Output(False, 7.0)
-    assert observed(Output(), True, 7.0) == Output(True, 7.0, (), (7.0,))
+    assert observed(Output(), True, 7.0) == Output(True, 7.0, (), (7.0,), on_since=7.0)
     by_hand = observed(Output(False, 0.0), True, 9.0)
-    assert by_hand == Output(True, 9.0, (), (9.0,))
-    assert observed(by_hand, 0.5, 20.0) == Output(0.5, 9.0, (), (9.0,))
+    assert by_hand == Output(True, 9.0, (), (9.0,), on_since=9.0)
+    assert observed(by_hand, 0.5, 20.0) == Output(0.5, 9.0, (), (9.0,), on_since=9.0)
+
+
+def test_what_failed_to_go_off_may_be_off_and_puts_max_on_off_by_nothing() -> None:
+    on = Output(True, 10.0, (), (10.0,), on_since=10.0)
+    failed = arrived(told(on, False, 70.0), None, 72.0)
+    assert (failed.value, failed.changed, failed.on_since, failed.doubtful) == (True, 72, 10, True)
+    assert told(failed, True, 73.0).turning
+    found_on = observed(failed, True, 74.0)
+    assert (found_on.on_since, found_on.doubtful, found_on.switched) == (10.0, False, (10.0, 74.0))
+    found_off = observed(failed, False, 74.0)
+    assert (found_off.value, found_off.changed, found_off.doubtful) == (False, 74.0, False)
 
 
 def test_an_hour_later_a_switch_is_forgotten() -> None:
