@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import GeneratorType
 from typing import Any
 
@@ -82,7 +82,7 @@ class Attached:
     def _judged(self, reading: Reading, now: float) -> Reading:
         total = self.totals.get(reading.channel)
         if total is not None and isinstance(reading.value, int | float):
-            reading = replace(reading, value=total.add(reading.value))
+            reading = reading._replace(value=total.add(reading.value))
         rule = self.filters.get(reading.channel)
         return reading if rule is None else rule.judged(reading, now)
 

@@ -7,7 +7,6 @@ Pure: state machines that are given a reading and the time. One `ChannelFilter` 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from gateway.model import Quality, Reading
 
@@ -105,12 +104,12 @@ class ChannelFilter:
         if (self._low is not None and value < self._low) or (
             self._high is not None and value > self._high
         ):
-            return replace(reading, quality=Quality.BAD)
+            return reading._replace(quality=Quality.BAD)
         last, self._last_raw = self._last_raw, (value, now)
         if last is not None and self._max_rate is not None and now > last[1]:
             rate = abs(value - last[0]) / (now - last[1])
             if rate > self._max_rate and reading.quality is Quality.GOOD:
-                return replace(reading, quality=Quality.UNCERTAIN)
+                return reading._replace(quality=Quality.UNCERTAIN)
         return reading
 
     def _averaged(self, reading: Reading, now: float) -> Reading | None:
@@ -126,7 +125,7 @@ class ChannelFilter:
             return None
         mean = self._sum / self._count
         self._sum, self._count, self._window_start = 0.0, 0, None
-        return replace(reading, value=mean)
+        return reading._replace(value=mean)
 
     def _if_new(self, reading: Reading, now: float) -> Reading | None:
         if self._told is not None and not self._is_news(self._told, reading, now):
@@ -155,12 +154,12 @@ def _number(reading: Reading) -> float | None:
 def finite(reading: Reading) -> Reading:
     """A number that is none (NaN, infinite) is no value: a bad sensor, and nothing JSON can say."""
     if isinstance(reading.value, float) and not math.isfinite(reading.value):
-        return replace(reading, value=None, quality=Quality.BAD)
+        return reading._replace(value=None, quality=Quality.BAD)
     return reading
 
 
 def rounded(reading: Reading, digits: int) -> Reading:
     """With the decimal places that carry information; whole numbers and texts stay as they are."""
     if isinstance(reading.value, float):
-        return replace(reading, value=round(reading.value, digits))
+        return reading._replace(value=round(reading.value, digits))
     return reading

@@ -3,6 +3,8 @@
 A record is one compact JSON array: a kind, then the fields in the order of `model`. Arrays and not
 objects, because names would be a third of the bytes; JSON and not a binary form, because it is
 read by every tool when a card lies on somebody's desk, and the faster parser needs no new format.
+A sample ends with its readings: channel, value, channel, value; one of which there is more to say
+is an array of its own. Stamps have milliseconds, as the messages do.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.model import (
@@ -30,8 +32,9 @@ from gateway.model import (
     Value,
 )
 
-LARGEST = 2**53
-"""Integers beyond are written as text: not every JSON parser keeps them."""
+GOOD = Quality.GOOD
+LARGEST = 2**63 - 1
+"""Integers beyond are written as text: the faster parser does not take them."""
 
 
 class RecordError(ValueError):
@@ -115,7 +118,7 @@ def decode(data: bytes) -> Recorded:
     try:
         array = loads(data)
         return _DECODERS[array[0]](*array[1:])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, StopIteration) as error:
         raise RecordError(f"not a record: {data[:60]!r}: {error}") from error
 
 
@@ -135,7 +138,7 @@ def _unvalue(value: Any) -> Any:
 
 
 def _stamp(stamp: Stamp) -> list[Any]:
-    return [stamp.wall, stamp.boot, stamp.boot_id, int(stamp.synchronised)]
+    return [round(stamp.wall, 3), round(stamp.boot, 3), stamp.boot_id, int(stamp.synchronised)]
 
 
 def _unstamp(array: list[Any]) -> Stamp:
@@ -143,31 +146,39 @@ def _unstamp(array: list[Any]) -> Stamp:
     return Stamp(float(wall), float(boot), boot_id, bool(synchronised))
 
 
-def _reading(reading: Reading) -> list[Any]:
-    """What is usual is left out: a good quality, an empty code, no quantity of its own."""
-    array = [reading.channel, _value(reading.value)]
-    if reading.quality is not Quality.GOOD or reading.code or reading.quantity:
-        array += [reading.quality.value, reading.code, reading.quantity]
+def _sample(sample: Sample) -> list[Any]:
+    kind = "C" if sample.counter else "T"
+    array = [kind, sample.device, _stamp(sample.stamp)]
+    for channel, value, quality, code, quantity in sample.readings:
+        if type(value) is not str:
+            value = _value(value)
+        if quality is not GOOD or code or quantity:
+            array.append([channel, value, quality.value, code, quantity])
+        else:
+            array += (channel, value)
     return array
 
 
-def _unreading(array: list[Any]) -> Reading:
-    channel, value, *rest = array
-    quality, code, quantity = rest or (Quality.GOOD, "", "")
-    return Reading(channel, _unvalue(value), Quality(quality), code, quantity)
+def _unsample(device: str, stamp: list[Any], fields: Sequence[Any], counter: bool) -> Sample:
+    readings, rest = [], iter(fields)
+    for first in rest:
+        if type(first) is str:
+            value = next(rest)
+            if type(value) is dict:
+                value = _unvalue(value)
+            readings.append(Reading(first, value))
+        else:
+            channel, value, quality, code, quantity = first
+            readings.append(Reading(channel, _unvalue(value), Quality(quality), code, quantity))
+    return Sample(device, _unstamp(stamp), tuple(readings), counter)
 
 
-def _sample(sample: Sample) -> list[Any]:
-    kind = "C" if sample.counter else "T"
-    return [kind, sample.device, _stamp(sample.stamp), [_reading(r) for r in sample.readings]]
+def _telemetry(device: str, stamp: list[Any], *fields: Any) -> Sample:
+    return _unsample(device, stamp, fields, False)
 
 
-def _telemetry(device: str, stamp: list[Any], readings: list[Any]) -> Sample:
-    return Sample(device, _unstamp(stamp), tuple(_unreading(r) for r in readings))
-
-
-def _counter(device: str, stamp: list[Any], readings: list[Any]) -> Sample:
-    return Sample(device, _unstamp(stamp), tuple(_unreading(r) for r in readings), True)
+def _counter(device: str, stamp: list[Any], *fields: Any) -> Sample:
+    return _unsample(device, stamp, fields, True)
 
 
 def _result(result: Result) -> list[Any]:

@@ -7,7 +7,7 @@ hardware/ads1115.md.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from drivers.base import (
@@ -132,7 +132,7 @@ def decode(data: bytes, name: str, one: Input, full_scale: int = FULL_SCALE) -> 
     code = int.from_bytes(data, "big", signed=True)
     reading = scaled(name, one, code * one.range / 32768)
     clipped = code >= full_scale or code <= -32768
-    return replace(reading, value=None, quality=Quality.BAD) if clipped else reading
+    return reading._replace(value=None, quality=Quality.BAD) if clipped else reading
 
 
 DRIVER = Ads1115

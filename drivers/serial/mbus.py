@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from typing import Annotated
 
 from drivers.base import (
@@ -137,7 +136,7 @@ def _once(readings: Sequence[Reading]) -> list[Reading]:
         elif one.code != MORE:
             times[name] = times.get(name, 0) + 1
             unique = name if times[name] == 1 else f"{name}_{times[name]}"
-            out[unique] = replace(one, channel=unique)
+            out[unique] = one._replace(channel=unique)
     return list(out.values())
 
 

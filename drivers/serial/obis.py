@@ -8,7 +8,6 @@ and the billing period (F = 255 current). IEC 62056-61 and EN 13757-1; the EDI@E
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from drivers.base import Channel, Reading
@@ -150,7 +149,7 @@ def named_once(readings: list[Reading]) -> list[Reading]:
     out = []
     for one in readings:
         if one.channel in seen and one.code:
-            one = replace(one, channel=one.code, quantity=one.quantity or _QUANTITIES[one.channel])
+            one = one._replace(channel=one.code, quantity=one.quantity or _QUANTITIES[one.channel])
         seen.add(one.channel)
         out.append(one)
     return out

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from drivers.base import Actuator, Channel, DriverError, NoAnswer, Reading, Sensor, Stream, Telegram
@@ -85,7 +84,7 @@ def _rounded(readings: Sequence[Reading], channels: Sequence[Channel]) -> list[R
     """To the decimal places that carry information, as they are published."""
     digits = {channel.name: channel.digits for channel in channels}
     return [
-        replace(reading, value=round(reading.value, digits[reading.channel]))
+        reading._replace(value=round(reading.value, digits[reading.channel]))
         if isinstance(reading.value, float) and reading.channel in digits
         else reading
         for reading in readings

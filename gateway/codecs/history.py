@@ -61,11 +61,12 @@ def _series(entries: list[Entry]) -> Fields:
     if not first.stamp.synchronised:
         fields["clock"] = "unsynchronised"
     fields["values"] = columns = {}
-    for index, head in enumerate(first.readings):
-        column = [sample.readings[index] for sample in samples]
-        columns[head.channel] = [reading.value for reading in column]
-        if any(reading.quality is not Quality.GOOD for reading in column):
-            columns[head.channel + "_quality"] = [reading.quality.value for reading in column]
+    for column in zip(*[sample.readings for sample in samples], strict=True):
+        channel = column[0].channel
+        columns[channel] = [reading.value for reading in column]
+        qualities = [reading.quality for reading in column]
+        if qualities.count(Quality.GOOD) < len(column):
+            columns[channel + "_quality"] = [quality.value for quality in qualities]
     return fields
 
 
