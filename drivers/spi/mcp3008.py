@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from drivers.base import Channel, CorruptData, Option, OptionError, Quality, Reading, SPIBus
@@ -94,7 +94,7 @@ def decode(code: int, bits: int, reference: float, name: str, one: Input) -> Rea
     """At the end of the range the input is higher: no value."""
     full = (1 << bits) - 1
     reading = scaled(name, one, code * reference / (full + 1))
-    return replace(reading, value=None, quality=Quality.BAD) if code == full else reading
+    return reading._replace(value=None, quality=Quality.BAD) if code == full else reading
 
 
 DRIVER = Mcp3008
