@@ -13,7 +13,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test fuzz lint schema mosquitto deb rig clean
+.PHONY: demo venv test fuzz lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -76,3 +76,17 @@ rig: $(VENV)/installed-dev mosquitto
 	@test -x $(RIG)/build || { echo "no rig in $(RIG): make rig RIG=FOLDER" >&2; exit 1; }
 	$(RIG)/build
 	TIDEGATE_RIG=$(abspath $(RIG)) $(VENV)/bin/pytest -o addopts=-q --timeout 1800 tests/rig $(ARGS)
+
+# What the package is made of, as CycloneDX; and what is known against it, where a feed can be had.
+$(VENV)/supply/bin/python:
+	@$(PYTHON) -m venv $(VENV)/supply
+	@$@ -m pip --disable-pip-version-check --quiet install cyclonedx-bom pip-audit
+
+sbom: $(VENV)/supply/bin/python
+	@mkdir -p dist
+	@$(VENV)/supply/bin/cyclonedx-py requirements --output-reproducible \
+	  --output-file dist/sbom.json deploy/debian/libraries.txt
+	@echo dist/sbom.json
+
+pip-audit: $(VENV)/supply/bin/python
+	$(VENV)/supply/bin/pip-audit --no-deps --disable-pip --requirement deploy/debian/libraries.txt

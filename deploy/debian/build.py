@@ -2,8 +2,8 @@
 
     python3 deploy/debian/build.py [--version 0.1.0] [--output dist]
 
-Debian's own paho and gpiozero are too old for us (docs/operations.md), so the wheels named in
-LIBRARIES are unpacked below /usr/lib/tidegate, where no other program sees them. lgpio and
+Debian's own paho and gpiozero are too old for us (docs/operations.md), so the wheels of
+libraries.txt are unpacked below /usr/lib/tidegate, where no other program sees them. lgpio and
 systemd-python are native and come from Debian. The same commit gives the same bytes.
 """
 
@@ -24,8 +24,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-LIBRARIES = ["paho-mqtt==2.2.0", "smbus2==0.6.1", "pyserial==3.5",
-             "gpiozero==2.0.1.post3", "colorzero==2.0"]  # fmt: skip
+LIBRARIES = HERE / "libraries.txt"
 PRIVATE = Path("usr/lib/tidegate")
 DOC = Path("usr/share/doc/tidegate")
 SYSTEMD = CHECKOUT / "deploy/systemd"
@@ -117,7 +116,8 @@ def _vendor(private: Path, scratch: Path) -> None:
     wheels = scratch / "wheels"
     subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download",
-         "--no-deps", "--only-binary", ":all:", "--dest", str(wheels), *LIBRARIES],
+         "--no-deps", "--only-binary", ":all:", "--require-hashes", "--dest", str(wheels),
+         "--requirement", str(LIBRARIES)],
         check=True,
     )  # fmt: skip
     for wheel in sorted(wheels.glob("*.whl")):
@@ -143,7 +143,7 @@ def _document(root: Path, version: str) -> None:
     _gzip(target / "changelog.gz", (
         f"tidegate ({version}) stable; urgency=medium\n\n"
         f"  * See NEWS.md.gz.\n\n"
-        f" -- Tidegate developers <tidegate@localhost>  {date}\n"))  # fmt: skip
+        f" -- Tidegate developers <maintainers@tidegate.example>  {date}\n"))  # fmt: skip
     (target / "copyright").write_text(_copyright(root / PRIVATE), "utf-8")
     for path in target.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -19,6 +19,7 @@ tidegate unit                       # of /etc/tidegate/gateway.toml, to look at
 sudo tidegate unit --write          # put it in place; then systemctl restart tidegate"""
 
 DROP_IN = Path("/etc/systemd/system/tidegate.service.d/devices.conf")
+CREDENTIALS = Path("/etc/tidegate/credentials")
 CLASSES = {"i2c": "char-i2c", "i2c-mux": "char-i2c", "gpio": "char-gpiochip", "spi": "char-spi"}
 """Kind of bus to its class in /proc/devices: DeviceAllow in systemd.resource-control(5)."""
 CLOCK_DAEMONS = (Path("/usr/sbin/chronyd"), Path("/usr/sbin/ntpd"))
@@ -35,7 +36,11 @@ def run(args: argparse.Namespace) -> int:
     loaded = load_or_explain(args.config)
     if loaded is None:
         return EX_CONFIG
-    text = drop_in(loaded.settings, args.config)
+    try:
+        text = drop_in(loaded.settings, args.config, CREDENTIALS)
+    except PermissionError as error:
+        print(f"tidegate unit: {error.filename}: only root may look; try sudo", file=sys.stderr)
+        return 1
     if not args.write:
         print(text, end="")
         return 0
@@ -49,14 +54,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def drop_in(settings: Settings, config: str) -> str:
-    """The text. Classes of devices, not single ones: what is plugged in later has to work too."""
+def drop_in(settings: Settings, config: str, credentials: Path) -> str:
+    """The text. PermissionError.
+
+    Classes of devices, not single ones: what is plugged in later has to work too.
+    """
     lines = [
         f"# Made by `tidegate unit` from {config}. Make it anew when a bus is added.",
         "[Service]",
         "DeviceAllow=",
         *(f"DeviceAllow={name} rw" for name in device_classes(settings.bus)),
     ]
+    if credentials.is_dir():
+        files = sorted(path for path in credentials.iterdir() if path.is_file())
+        lines += [f"LoadCredential={path.name}:{path}" for path in files]
     addresses = broker_addresses(settings)
     if addresses is not None:
         lines += ["IPAddressDeny=any", f"IPAddressAllow={' '.join(['localhost', *addresses])}"]

@@ -40,6 +40,8 @@ health_every = "2s"
 [upstream]
 url = "mqtt://10.0.3.2:{port}"
 insecure = true     # the rig's own network
+username = "rig"
+password_file = "${{CREDENTIALS_DIRECTORY:-/etc/tidegate/credentials}}/mqtt"
 
 [outbox]
 size = "4MiB"
@@ -59,6 +61,7 @@ device = "/dev/rig/meter0"
 [[bus]]
 name = "pins"
 kind = "gpio"
+device = "/dev/gpiochip0"
 
 [[device]]
 name = "climate"
@@ -260,6 +263,7 @@ def install(board: Board, package: Path, store: str) -> None:
     board.guest.run("cat > /etc/tidegate/gateway.toml", input=text, check=True)
     drop_in = "/etc/systemd/system/tidegate.service.d"
     board.guest.run(f"mkdir -p {drop_in}; cat > {drop_in}/rig.conf", input=REVISION, check=True)
+    board.guest.run("umask 77; cat > /etc/tidegate/credentials/mqtt", input="secret\n", check=True)
     board.run("tidegate check && tidegate unit --write")
     board.run("systemctl daemon-reload && systemctl restart tidegate")
 

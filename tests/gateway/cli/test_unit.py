@@ -59,13 +59,16 @@ def test_addresses_of_brokers(url: str, more: str, addresses: list[str] | None) 
     assert broker_addresses(settings(url, more)) == addresses
 
 
-def test_the_drop_in_takes_back_what_the_unit_allows() -> None:
+def test_the_drop_in_takes_back_what_the_unit_allows(tmp_path: Path) -> None:
+    (tmp_path / "mqtt").write_text("secret")
     more = '[[bus]]\nname = "i2c"\nkind = "i2c"\ndevice = "/dev/i2c-1"'
-    lines = drop_in(settings('"mqtts://10.1.2.3"', more), "/etc/tidegate/gateway.toml").splitlines()
-    assert lines[1:6] == [
+    config = settings('"mqtts://10.1.2.3"', more)
+    lines = drop_in(config, "/etc/tidegate/gateway.toml", tmp_path).splitlines()
+    assert lines[1:7] == [
         "[Service]",
         "DeviceAllow=",
         "DeviceAllow=char-i2c rw",
+        f"LoadCredential=mqtt:{tmp_path}/mqtt",
         "IPAddressDeny=any",
         "IPAddressAllow=localhost 10.1.2.3",
     ]
