@@ -18,6 +18,7 @@ VERBS = {
     "run": "gateway.cli.run",
     "check": "gateway.cli.check",
     "drivers": "gateway.cli.drivers",
+    "scan": "gateway.cli.scan",
     "read": "gateway.cli.read",
     "send": "gateway.cli.send",
     "keygen": "gateway.cli.keygen",
