@@ -1,4 +1,4 @@
-"""`tidegate capture`: what a configured meter says on its line, byte for byte and with times."""
+"""`tidegate capture`: what passes between a configured device and its bus, byte for byte."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from drivers.base import DriverError, Sensor, Stream
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.attached import finish, steps_of
 from gateway.cli import recording
+from gateway.cli.capture_transfers import transfers
 from gateway.cli.looking import Unreadable, named, wait_for
 from gateway.cli.problems import EX_CONFIG, load_or_explain
 from gateway.cli.recording import Recorder, Said
-from gateway.settings import DeviceSettings, Settings
+from gateway.config_wiring import I2C_KINDS
+from gateway.settings import BusSettings, DeviceSettings, Settings
 
-HELP = "Record what a meter of the configuration says, to decode or replay it later."
+HELP = "Record what a device of the configuration says, to decode or replay it later."
 EXAMPLES = """\
 tidegate capture boiler -o boiler.capture            # until Ctrl-C
 tidegate capture boiler -o boiler.capture --for 60   # a minute
+tidegate capture room -o room.transfers --for 30     # an I2C or SPI sensor, each transfer
 tidegate decode mbus boiler.capture
 tidegate replay boiler.capture                       # plays it on a terminal of its own"""
 
@@ -47,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         with ExitStack() as stack:
             device = named(args.device, loaded.settings)
             file = _output(args.output, stack)
+            if _bus_of(device, loaded.settings).kind != "serial":
+                return transfers(device, loaded.settings, file, args.seconds)
             print(f"{recording.HEAD}\n# driver {device.driver}", file=file)
             count = _record(device, loaded.settings, _teller(file), args.seconds)
     except (Unreadable, DriverError, OSError) as error:
@@ -55,6 +60,13 @@ def run(args: argparse.Namespace) -> int:
     if not count:
         print(f"{args.device}: nothing was said", file=sys.stderr)
     return 0 if count else 1
+
+
+def _bus_of(device: DeviceSettings, settings: Settings) -> BusSettings:
+    for bus in settings.bus:
+        if bus.name == device.bus and bus.kind in ("serial", "spi", *I2C_KINDS):
+            return bus
+    raise Unreadable("is on no serial port, I2C bus or SPI: nothing passes that can be recorded")
 
 
 def _output(name: str, stack: ExitStack) -> TextIO:
@@ -79,9 +91,7 @@ def _record(
     """How many pieces were heard or sent. Ctrl-C ends it as well as the time does."""
     from gateway.build_devices import make_device, open_bus  # loads every part: not for --help
 
-    bus = next((bus for bus in settings.bus if bus.name == device.bus), None)
-    if bus is None or bus.kind != "serial":
-        raise Unreadable("is on no serial port; other buses cannot be recorded yet")
+    bus = _bus_of(device, settings)
     count = 0
 
     def count_and_tell(said: Said) -> None:

@@ -19,6 +19,7 @@ VERBS = {
     "check": "gateway.cli.check",
     "drivers": "gateway.cli.drivers",
     "scan": "gateway.cli.scan",
+    "wiring": "gateway.cli.wiring",
     "read": "gateway.cli.read",
     "send": "gateway.cli.send",
     "keygen": "gateway.cli.keygen",

@@ -1,4 +1,5 @@
-"""`tidegate replay`: a capture played on a pseudo-terminal, as if the meter were there."""
+"""`tidegate replay`: a capture played on a pseudo-terminal, as if the meter were there; one of an
+I2C or SPI device is played to its driver."""
 
 from __future__ import annotations
 
@@ -12,11 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.cli.recording import FROM_DEVICE, NoRecording, Said, parsed
+from gateway.cli.replay_transfers import play
+from gateway.cli.transactions import is_transfers
 
-HELP = "Play a capture on a pseudo-terminal: a gateway reads it as if the meter were there."
+HELP = "Play a capture: a meter's on a pseudo-terminal, an I2C or SPI sensor's to its driver."
 EXAMPLES = """\
 tidegate replay boiler.capture               # prints the terminal to use as `device`
-tidegate replay boiler.capture --loop --speed 10"""
+tidegate replay boiler.capture --loop --speed 10
+tidegate replay room.transfers               # the readings that the real driver makes of it"""
 
 LOOK_EVERY = 0.05
 """Seconds between two looks whether somebody has opened or closed the terminal."""
@@ -35,7 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ends when the reader closes the terminal, or by Ctrl-C."""
     try:
-        said = list(parsed(Path(args.file).read_text(encoding="ascii")))
+        text = Path(args.file).read_text(encoding="utf-8")
+        if is_transfers(text):
+            return play(text)
+        said = list(parsed(text))
     except (OSError, UnicodeDecodeError, NoRecording) as error:
         print(f"{args.file}: {error}", file=sys.stderr)
         return 1
