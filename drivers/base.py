@@ -44,6 +44,7 @@ class Channel:
         keeps over restarts, and never lets the sum run backwards.
     offset: of a counter: what the meter showed at 0 counts, which the gateway adds.
     digits: decimal places that carry information; more are noise and bytes.
+    rising: the meter's own register, which only counts up; one that goes back is looked at.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Channel:
     counter: bool = False
     digits: int = 3
     offset: float = 0.0
+    rising: bool = False
 
 
 class Reading(NamedTuple):

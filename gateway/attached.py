@@ -17,6 +17,7 @@ from drivers.base import Actuator, Channel, Moving, NoAnswer, Sensor, Stream
 from gateway.filters import ChannelFilter, Total, finite, rounded
 from gateway.limits import ramp
 from gateway.model import Act, Reading, Value
+from gateway.rising import Rising
 
 AT_ONCE = ("lock", "link_loss", "max_on")
 RAMP_PERIOD = 0.1
@@ -37,6 +38,7 @@ class Attached:
     interval: float
     filters: dict[str, ChannelFilter] = field(default_factory=dict)
     totals: dict[str, Total] = field(default_factory=dict)
+    rising: dict[str, Rising] = field(default_factory=dict)
     start: Value | None = None
     stop: Value | None = None
     ramp: float = 0.0
@@ -47,7 +49,7 @@ class Attached:
     online: bool | None = None
     busy: bool = False
     heard: float = 0.0
-    told: float = float("-inf")
+    told: dict[str, float] = field(default_factory=dict)
     saved: float = 0.0
     state: Value | None = None
     acts: deque[Act] = field(default_factory=deque)
@@ -63,6 +65,14 @@ class Attached:
     @property
     def channels(self) -> dict[str, Channel]:
         return {channel.name: channel for channel in self.device.channels}
+
+    def fresh(self, readings: Iterable[Reading], now: float) -> tuple[Reading, ...]:
+        """What of a telegram was not told within the interval: some meters send their values in
+        several telegrams by turns. Half a second of grace: a meter's second is not ours."""
+        since = now - self.interval + 0.5
+        found = tuple(one for one in readings if self.told.get(one.channel, since) <= since)
+        self.told.update((one.channel, now) for one in found)
+        return found
 
     def worth(self, readings: Iterable[Reading], now: float) -> tuple[Reading, ...]:
         """What of one look is recorded: totals added up, filtered, rounded."""
@@ -83,6 +93,9 @@ class Attached:
         total = self.totals.get(reading.channel)
         if total is not None and isinstance(reading.value, int | float):
             reading = reading._replace(value=total.add(reading.value))
+        register = self.rising.get(reading.channel)
+        if register is not None:
+            reading = register.judged(reading)
         rule = self.filters.get(reading.channel)
         return reading if rule is None else rule.judged(reading, now)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import cast
 
 from drivers.base import Actuator, DriverError, I2CBus, Moving, Sensor, Stream
@@ -15,8 +17,11 @@ from gateway.config_wiring import root
 from gateway.filters import ChannelFilter, Total
 from gateway.limits import Limits
 from gateway.model import Act, Value
+from gateway.rising import Rising
 from gateway.settings import BusSettings, DeviceSettings, OutputSettings, Settings
 from gateway.state import Store
+
+log = logging.getLogger(__name__)
 
 Device = Sensor | Stream | Actuator
 
@@ -93,12 +98,23 @@ def attach(settings: Settings, store: Store) -> dict[str, Attached]:
             if channel.counter
         }
         one = Attached(values.name, device, values.interval, make_filters(values), totals)
+        one.rising = make_rising(values, device)
         if isinstance(device, Actuator) and values.output is not None:
             one.start = level(values, device, "start", values.output.start)
             one.stop = level(values, device, "stop", values.output.stop)
             one.ramp = values.output.ramp
         attached[values.name] = one
     return attached
+
+
+def make_rising(values: DeviceSettings, device: Device) -> dict[str, Rising]:
+    """The registers that only count up, by channel; a filter can say otherwise."""
+    said = {name: rule.rising for name, rule in values.filter.items() if rule.rising is not None}
+    return {
+        channel.name: Rising(partial(log.warning, "%s: %s %s", values.name, channel.name))
+        for channel in device.channels
+        if said.get(channel.name, channel.rising)
+    }
 
 
 def make_filters(device: DeviceSettings) -> dict[str, ChannelFilter]:

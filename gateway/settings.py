@@ -205,6 +205,9 @@ class FilterSettings:
     low: Annotated[float | None, Option("below: quality bad")] = None
     high: Annotated[float | None, Option("above: quality bad")] = None
     max_rate: Annotated[float | None, Option("faster change, per second: uncertain", low=0)] = None
+    rising: Annotated[
+        bool | None, Option("a register that only counts up; unset: as the driver says")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

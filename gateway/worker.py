@@ -259,11 +259,10 @@ class Worker:
                 continue
             now = attached.heard = self._clock.monotonic()
             self._online(attached)
-            # Half a second of grace: a meter's second is not ours.
-            if now - attached.told >= attached.interval - 0.5:
-                attached.told = now
+            fresh = attached.fresh(item.readings, now)
+            if fresh:
                 attached.looks += 1
-                self._record(attached, item.readings)
+                self._record(attached, fresh)
 
     def _record(self, attached: Attached, readings: Sequence[Reading]) -> None:
         now = self._clock.monotonic()

@@ -40,7 +40,17 @@ CONTRACTS = ["drivers.base", "drivers.quantities"]
 SHARED = ["drivers.scaling"]
 """Pure, and of use to drivers of several families."""
 PURE = [
-    *("model", "schedule", "filters", "records", "appliances", "limits", "gate", "codecs"),
+    *(
+        "model",
+        "schedule",
+        "filters",
+        "rising",
+        "records",
+        "appliances",
+        "limits",
+        "gate",
+        "codecs",
+    ),
     *(
         "rules",
         "rules_model",

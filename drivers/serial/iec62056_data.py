@@ -99,7 +99,7 @@ CHANNELS: tuple[Channel, ...] = tuple(
             *obis.CHANNELS,
             *_NAMED.values(),
             *(
-                Channel(name + suffix, quantity)
+                Channel(name + suffix, quantity, rising=True)
                 for name, quantity in MBUS_KINDS.values()
                 for suffix in ("", "_1", "_2", "_3", "_4")
             ),

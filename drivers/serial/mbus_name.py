@@ -50,7 +50,10 @@ _QUANTITIES = {
 }
 
 CHANNELS: tuple[Channel, ...] = (
-    *(Channel(name, quantity) for name, quantity in _QUANTITIES.items()),
+    *(
+        Channel(name, quantity, rising=name in ("energy", "volume"))
+        for name, quantity in _QUANTITIES.items()
+    ),
     *HEADER_CHANNELS,
     Channel("manufacturer_data", "text"),
     Channel("more_records", "text"),

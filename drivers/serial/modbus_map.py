@@ -69,6 +69,7 @@ class Register:
     names: Annotated[Mapping[str, str], Option("texts for raw values")] = field(
         default_factory=dict
     )
+    rising: Annotated[bool, Option("only counts up: what goes back is marked uncertain")] = False
     optional: Annotated[bool, Option("not every model has it: left out where refused")] = False
 
     @property

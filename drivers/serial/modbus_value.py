@@ -15,7 +15,8 @@ _FLOATS = {"float32": ">f", "float64": ">d"}
 
 
 def channel(name: str, register: Register) -> Channel:
-    return Channel(name, "text" if register.names else register.quantity, digits=digits(register))
+    quantity = "text" if register.names else register.quantity
+    return Channel(name, quantity, digits=digits(register), rising=register.rising)
 
 
 def digits(register: Register) -> int:

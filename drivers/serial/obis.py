@@ -66,25 +66,25 @@ _IDENTITIES = {
 }
 
 
-def _channel(name: str, quantity: str) -> Channel:
-    return Channel(name, quantity, digits=_DIGITS.get(quantity, 2))
+def _channel(name: str, quantity: str, rising: bool = False) -> Channel:
+    return Channel(name, quantity, digits=_DIGITS.get(quantity, 2), rising=rising)
 
 
 def _flow_channels(c: int, kind: str, sense: str) -> dict[tuple[int, int, int], Channel]:
     """Registers and momentary values of one flow: the total, its tariffs, and the phases."""
     power, energy = f"{kind}power", f"{kind}energy"
     # A net or absolute register is an energy too, and needs a name of its own.
-    register = f"{energy}{sense or '_net'}"
-    found = {(c, 7, 0): _channel(power + sense, power), (c, 8, 0): _channel(register, energy)}
+    register, up = f"{energy}{sense or '_net'}", sense != ""
+    found = {(c, 7, 0): _channel(power + sense, power), (c, 8, 0): _channel(register, energy, up)}
     if c in _ACTIVE:
         found[c, 4, 0] = _channel(f"{power}{sense}_mean", power)
         found[c, 6, 0] = _channel(f"{power}{sense}_maximum", power)
         for tariff in range(1, TARIFFS + 1):
-            found[c, 8, tariff] = _channel(f"{register}_t{tariff}", energy)
+            found[c, 8, tariff] = _channel(f"{register}_t{tariff}", energy, up)
     if c not in _QUADRANTS:
         for step, phase in PHASES:
             found[c + step, 7, 0] = _channel(power + sense + phase, power)
-            found[c + step, 8, 0] = _channel(register + phase, energy)
+            found[c + step, 8, 0] = _channel(register + phase, energy, up)
     return found
 
 

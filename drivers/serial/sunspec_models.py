@@ -139,16 +139,17 @@ _STRING = [
     Point("energy", "energy", 12, "a", 5, -3),
 ]
 
+
+def _channel(name: str, point: Point) -> Channel:
+    return Channel(name, point.quantity, rising=point.quantity == "energy")
+
+
 CHANNELS: tuple[Channel, ...] = (
     *(Channel(name, "identity") for name, _, _ in _TEXTS),
     Channel("state", "text"),
-    *(Channel(point.name, point.quantity) for point in _INVERTER),
-    *(Channel(f"meter_{point.name}", point.quantity) for point in _METER),
-    *(
-        Channel(f"{point.name}_pv{n}", point.quantity)
-        for n in range(1, STRINGS + 1)
-        for point in _STRING
-    ),
+    *(_channel(point.name, point) for point in _INVERTER),
+    *(_channel(f"meter_{point.name}", point) for point in _METER),
+    *(_channel(f"{point.name}_pv{n}", point) for n in range(1, STRINGS + 1) for point in _STRING),
 )
 
 

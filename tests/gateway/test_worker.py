@@ -20,6 +20,7 @@ from drivers.base import (
 from gateway.attached import Attached
 from gateway.filters import ChannelFilter, Total
 from gateway.model import Act, Acted, Action, Quality, Reading, Sample
+from gateway.rising import Rising
 from gateway.worker import Worker
 from tests.gateway.fake_clock import FakeClock
 
@@ -506,3 +507,25 @@ def test_the_thread_ends_when_it_is_stopped(tmp_path: Path) -> None:
     bench.worker.stop()
     bench.worker.run()
     assert pump.closed
+
+
+def test_a_meter_that_sends_its_values_in_turns_is_heard_whole() -> None:
+    """A short telegram often, a long one seldom: what is new in the long one is not passed over."""
+    attached = Attached("meter", Meter(), interval=10.0)
+    short, long = (Reading("power", 1),), (Reading("power", 1), Reading("energy_import", 2.0))
+    told = [[r.channel for r in attached.fresh(one, now)] for now, one in (
+        (0.0, short), (2.5, short), (5.0, long), (7.5, short), (10.0, short), (15.0, long),
+    )]  # fmt: skip
+    assert told == [["power"], [], ["energy_import"], [], ["power"], ["energy_import"]]
+
+
+def test_a_register_that_goes_back_is_uncertain() -> None:
+    meter = Thermometer(value=100.0)
+    attached = Attached("meter", meter, 1.0)
+    attached.rising["temperature"] = Rising(lambda text: None)
+    bench = Bench(attached)
+    qualities = []
+    for meter.value in (100.0, 3.0, 101.0):
+        bench.turn(1.0)
+        qualities.append(bench.samples[-1].readings[0].quality)
+    assert qualities == [Quality.GOOD, Quality.UNCERTAIN, Quality.GOOD]
