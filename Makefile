@@ -2,6 +2,7 @@
 # make venv    .venv with the command `tidegate`
 # make test    lint, types and tests
 # make fuzz    the decoders against atheris, for a minute; ARGS="-max_total_time=600" for longer
+# make torture kills and power cuts by the hundred; half an hour
 # make deb     the Debian package, in dist/
 # make rig     the package in a virtual machine with real devices
 # Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
@@ -13,7 +14,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test fuzz lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test fuzz torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -43,6 +44,13 @@ test: $(VENV)/installed-dev mosquitto lint
 fuzz: $(VENV)/installed-dev
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0'
 	$(VENV)/bin/python -m tests.fuzz.decoders $(or $(ARGS),-max_total_time=60)
+
+# Long runs for a release: 1,000 kills, 200 power cuts of each kind (those on a loop device need
+# root), the journal's model at random. About half an hour.
+torture: $(VENV)/installed-dev mosquitto
+	TIDEGATE_KILLS=1000 TIDEGATE_CUTS=200 TORTURE=20 $(VENV)/bin/pytest -s -q tests/e2e/test_kills.py \
+	  tests/e2e/test_power_cuts.py tests/gateway/test_outbox_cuts.py \
+	  tests/gateway/test_journal_model.py --hypothesis-seed=$$$$ $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

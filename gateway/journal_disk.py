@@ -95,11 +95,12 @@ class RealDisk:
             os.close(descriptor)
 
     def sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for directory in (self._directory, self._directory.parent):  # it may be new itself
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def drop_cache(self, name: str) -> None:
         self._release(name)

@@ -85,9 +85,11 @@ class Gateway:
         self._process.send_signal(number)
         return self._process.wait(PATIENCE)
 
-    def pause(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+    def kill(self) -> None:
+        """If it runs at all."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
 
     @property
     def status(self) -> int | None:
