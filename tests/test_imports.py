@@ -31,6 +31,7 @@ OWNERS = {
         "gateway.cli.backup",
         "gateway.cli.restore",
     ],
+    "apprise": ["gateway.cli.push"],
     "nacl": ["gateway.signatures"],
     "argparse": ["gateway.cli"],
 }

@@ -23,6 +23,7 @@ VERBS = {
     "read": "gateway.cli.read",
     "send": "gateway.cli.send",
     "keygen": "gateway.cli.keygen",
+    "notify": "gateway.cli.notify",
     "safe": "gateway.cli.safe",
     "decode": "gateway.cli.decode",
     "monitor": "gateway.cli.monitor",
