@@ -19,7 +19,8 @@ import serial
 
 from drivers.base import BusFault, BusMissing, DriverError, LineSettings
 
-_NETWORK = ("socket://", "rfc2217://")
+_RFC2217 = "rfc2217://"
+_NETWORK = ("socket://", _RFC2217)
 """Transports that cannot be locked."""
 
 _RTS_SENDING = {"high": True, "low": False}
@@ -111,11 +112,13 @@ class TtyPort:
             raise self._explained(error) from error
 
     def _new(self, line: LineSettings) -> serial.Serial:
+        # pyserial's RFC 2217 has no time-out for writing; TCP ends it there.
+        limit = None if self._device.startswith(_RFC2217) else self.WRITE_TIMEOUT_S
         port = serial.serial_for_url(
             self._device,
             do_not_open=True,
             timeout=0,
-            write_timeout=self.WRITE_TIMEOUT_S,
+            write_timeout=limit,
             exclusive=None if self._device.startswith(_NETWORK) else True,
             **_settings(line),
         )

@@ -83,3 +83,22 @@ def test_pictures_are_drawn_from_the_pages() -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != picture
     ]
     assert not stale, "python hardware/draw.py"
+
+
+SERIAL = sorted(
+    path.stem
+    for path in (ROOT / "drivers" / "serial").glob("*.py")
+    if re.search(r"^DRIVER = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+
+@pytest.mark.parametrize("name", SERIAL)
+def test_each_meter_has_a_page_with_a_block_that_loads(name: str) -> None:
+    """Pages of meters are written by family, so their form is free."""
+    used = [
+        path.name
+        for path in HARDWARE.glob("*.md")
+        for block in blocks(path.read_text(encoding="utf-8"), "toml")
+        if f'driver = "{name}"' in block and config.parse(UPSTREAM + block, path.name)
+    ]
+    assert used, f"no page in hardware/ shows how {name} is configured"
