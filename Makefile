@@ -3,6 +3,7 @@
 # make test    lint, types and tests
 # make fuzz    the decoders against atheris, for a minute; ARGS="-max_total_time=600" for longer
 # make torture kills and power cuts by the hundred; half an hour
+# make test-rabbit: the tests with RabbitMQ; three minutes, 500 MB
 # make deb     the Debian package, in dist/
 # make rig     the package in a virtual machine with real devices
 # Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
@@ -14,7 +15,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test fuzz torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test test-rabbit fuzz torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -51,6 +52,10 @@ torture: $(VENV)/installed-dev mosquitto
 	TIDEGATE_KILLS=1000 TIDEGATE_CUTS=200 TORTURE=20 $(VENV)/bin/pytest -s -q tests/e2e/test_kills.py \
 	  tests/e2e/test_power_cuts.py tests/gateway/test_outbox_cuts.py \
 	  tests/gateway/test_journal_model.py --hypothesis-seed=$$$$ $(ARGS)
+
+# One node, and a cluster of three: apt-get install --no-install-recommends rabbitmq-server
+test-rabbit: $(VENV)/installed-dev
+	$(VENV)/bin/pytest -m rabbit -rs tests/rabbit $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
