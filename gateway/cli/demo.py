@@ -21,14 +21,16 @@ from gateway.cli.screen import Screen
 
 HELP = "Show the gateway at work with real drivers, a broker of its own, and a live table."
 EXAMPLES = """\
-tidegate demo                    # until q: b stops and starts the broker, r switches the relay
+tidegate demo                    # until q: b stops the broker, r switches, h heats
 tidegate demo --for 20           # by itself; status 0 only if nothing is missing at the end"""
 
 REDRAW = 0.25
 SHORTEST = 5.0
-SCRIPT: tuple[tuple[float, str], ...] = ((0.2, "r"), (0.35, "b"), (0.6, "b"), (0.75, "r"))
+SCRIPT: tuple[tuple[float, str], ...] = (
+    *((0.05, "h"), (0.2, "r"), (0.35, "b"), (0.6, "b"), (0.75, "r")),
+)
 """What `--for` does by itself: at which part of the time, which key."""
-KEYS = "b: stop and start the broker   r: switch the relay   q: quit"
+KEYS = "b: stop and start the broker   r: switch the relay   h: heat the room   q: quit"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +95,7 @@ def _play(show: Show, directory: Path) -> int:
             seconds=seconds,
             stops=stage.stops,
             first_reading=stage.first_reading,
+            coolings=stage.coolings,
         )
     )
     return 0 if complete(report) and obeyed(stage.commands) else 1
@@ -132,6 +135,8 @@ class Show:
                 stage.stop_broker() if stage.stopped_at is None else stage.start_broker()
             elif pressed == "r":
                 stage.switch()
+            elif pressed == "h":
+                stage.heat()
             draw()
 
     def _scripted(self, reachable: bool) -> str:

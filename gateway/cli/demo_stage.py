@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gateway.cli import local_page
 from gateway.cli.account import GatewayAccount
@@ -15,6 +16,7 @@ from gateway.cli.consumer import Arrived, Consumer
 from gateway.cli.demo_broker import HOST, Broker, Gate
 from gateway.cli.demo_house import CAPTURE, House
 from gateway.cli.demo_player import Player
+from gateway.cli.demo_room import Room
 from gateway.cli.login import Login
 from gateway.cli.messages import Fact, Notice, Numbered, read
 from gateway.cli.statement import Report
@@ -23,6 +25,8 @@ from gateway.link.endpoint import parse_endpoint
 ROOT = "tidegate"
 GATEWAY = "demo"
 RELAY = "relay"
+COOLER = "cooler"
+RULE = "rule cool-the-room"
 QUIET = 0.3
 """Seconds without a message after which the broker has handed over all it acknowledged."""
 LOOK_EVERY = 0.5
@@ -44,6 +48,11 @@ class Stage:
         """Seconds from the gateway's start to the first reading at the consumer."""
         self.stopped_at: float | None = None
         """When the broker was stopped; None while it runs."""
+        self.room = Room()
+        self.coolings = 0
+        """How often the rule has started the cooler."""
+        self._heat = directory / "heat"
+        self._warmed_at = time.monotonic()
         self._say = say
         self._nonce: str | None = None
         self._consumer: Consumer | None = None
@@ -94,6 +103,11 @@ class Stage:
         self._consumer.publish(f"{ROOT}/{GATEWAY}/{RELAY}/set", json.dumps(command).encode())
         self._say(f"command: relay {'on' if wanted else 'off'}")
 
+    def heat(self) -> None:
+        """Switches the room's heater; what comes of it is the rule's."""
+        self.room.heated = not self.room.heated
+        self._say(f"heater: {'on' if self.room.heated else 'off'}")
+
     @property
     def reachable(self) -> bool:
         """Whether the gateway has a session on the broker that runs: a command would reach it."""
@@ -102,14 +116,27 @@ class Stage:
     @property
     def relay(self) -> object:
         """The relay's state as last read back."""
-        device = self.board.gateways.get(GATEWAY, Gateway()).devices.get(RELAY, Device())
+        return self._state(RELAY)
+
+    def _state(self, output: str) -> object:
+        device = self.board.gateways.get(GATEWAY, Gateway()).devices.get(output, Device())
         return device.cells.get(device.output, Cell()).value
 
     def turn(self, seconds: float) -> None:
         """Takes in what comes within so many seconds. GatewayFailed."""
         self.house.check()
         self._listen(seconds)
+        self._warm()
         self._look(time.monotonic())
+
+    def _warm(self) -> None:
+        """The room gets warmer or colder; the gateway's thermometer reads it from a file."""
+        now, before = time.monotonic(), self._warmed_at
+        self._warmed_at = now
+        self.room.pass_time(now - before, self._state(COOLER) is True)
+        part = self._heat.with_suffix(".part")
+        part.write_text(f"{self.room.warmth:.2f}", "ascii")
+        part.replace(self._heat)
 
     def _look(self, now: float) -> None:
         """At the gateway's status socket: how full its queue is while no broker tells."""
@@ -143,9 +170,17 @@ class Stage:
             return
         if fact.kind == "data" and self.first_reading is None:
             self.first_reading = now - self.house.started
+        if fact.kind == "result" and fact.fields.get("source") == RULE:
+            self._ruled(fact.fields)
         if fact.kind == "result" and not self.commands.get(str(fact.fields.get("id")), "-"):
             self.commands[str(fact.fields["id"])] = str(fact.fields.get("outcome"))
             self._say(f"result: {fact.fields.get('outcome')}")
+
+    def _ruled(self, fields: Mapping[str, Any]) -> None:
+        if fields.get("outcome") == "done":
+            on = fields.get("state") is True
+            self.coolings += on
+            self._say(f"rule: the cooler {'starts' if on else 'stops'}")
 
     def drain(self) -> None:
         """Until nothing comes any more."""

@@ -26,8 +26,12 @@ def summary(
     seconds: float,
     stops: int,
     first_reading: float | None,
+    coolings: int = 0,
 ) -> str:
-    """seconds: how long it ran. stops: how often the broker was stopped."""
+    """seconds: how long it ran. stops: how often the broker was stopped.
+
+    coolings: how often the rule started the cooler.
+    """
     done = sum(outcome == DONE for outcome in commands.values())
     absent = report.numbered - report.received
     first = "none came" if first_reading is None else f"{first_reading:.1f} s"
@@ -39,6 +43,7 @@ def summary(
         ("duplicates", number(report.duplicates), "sent again after the connection was cut"),
         ("missing", number(absent), _why(report)),
         ("commands", number(len(commands)), f"{number(done)} done"),
+        ("cooler", times(coolings), "started by the rule at 30 °C"),
     ]
     lines = [f"  {what:<20}{value:>9}   {note}".rstrip() for what, value, note in rows]
     verdict = (

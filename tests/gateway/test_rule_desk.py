@@ -85,7 +85,15 @@ class House:
     ) -> RuleDesk:
         outputs = dict.fromkeys(self.limits, "state")
         around = Surroundings(outputs, self.anchors, self.epoch, lambda *m: self.said.append(m))
-        return RuleDesk(self.rules, self.store, clock, around, command, alarm)
+
+        def observed(given: Command) -> None:
+            self.given(given)
+            command(given)
+
+        return RuleDesk(self.rules, self.store, clock, around, observed, alarm)
+
+    def given(self, command: Command) -> None:
+        """A rule gives this command."""
 
     def restart(self, rules: Sequence[Rule]) -> None:
         self.store.close()

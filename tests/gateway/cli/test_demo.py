@@ -135,6 +135,7 @@ def test_the_whole_demo_misses_nothing() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every reading recorded is at the consumer." in done.stdout
+    assert "cooler  " in done.stdout
     assert "broker stopped once" in done.stdout and "2 done" in done.stdout
     assert time.monotonic() > began + 8
 
