@@ -47,7 +47,7 @@ def reach(host: str, port: int, progress: Progress) -> socket.socket:
         except OSError as error:
             if sock is not None:
                 sock.close()
-            failures.append(_why(error, family, str(address[0]), port))
+            failures.append(why(error, family, str(address[0]), port))
     raise Unreachable("; ".join(dict.fromkeys(failures)))
 
 
@@ -68,7 +68,8 @@ def _unresolved(error: socket.gaierror, host: str) -> str:
     return f"the name {host} cannot be resolved: {error.strerror}"
 
 
-def _why(error: OSError, family: int, address: str, port: int) -> str:
+def why(error: OSError, family: int, address: str, port: int) -> str:
+    """What a failed connect means."""
     if isinstance(error, TimeoutError):
         return f"{address} port {port} does not answer"
     if isinstance(error, ConnectionRefusedError):
