@@ -1,9 +1,10 @@
-"""paho's Client on a wire of ours, with four of its methods replaced. Why each:
+"""paho's Client on a wire of ours, with five of its methods replaced. Why each:
 
 - `_create_socket`: paho connects by itself, without proxies, socket options or a time-out for the
   resolver, and reads byte by byte. It gets a `Wire` that is connected already.
 - `_handle_connack`: a 3.1.1 broker that refuses the version is looked past for MQTT 3.1, and
   nobody is told.
+- `_handle_pingresp`: counted, for a keep-alive that is ours.
 - `_handle_pubackcomp`, `_mid_generate`: PUBACKs of messages that went past paho are handed over
   where they are not plain, and paho's packet identifiers stay below theirs (express.py).
 - `_handle_pubrec`: paho 2.2.0 answers a PUBREC that refuses with PUBREL, and reports success
@@ -67,6 +68,8 @@ class WiredClient(paho.Client):
         )
         self.wire = wire
         self.on_other_puback = _no_action
+        self.pongs = 0
+        """PINGRESPs so far."""
         # The window is ours. With a limit of its own paho looks through all messages at each
         # PUBACK for one that it held back.
         self.max_inflight_messages_set(0)
@@ -76,6 +79,10 @@ class WiredClient(paho.Client):
 
     def ping(self) -> None:
         self._send_pingreq()
+
+    def _handle_pingresp(self) -> MQTTErrorCode:
+        self.pongs += 1
+        return super()._handle_pingresp()
 
     @property
     def announced_length(self) -> int:

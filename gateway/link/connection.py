@@ -115,6 +115,9 @@ class Connection:
     def _connected(
         self, client: Any, userdata: Any, flags: ConnectFlags, reason: ReasonCode, given: Properties
     ) -> None:
+        if self._waiting is None or self._waiting[0] != "CONNECT":
+            self._lost = Lost("the broker sent a second CONNACK")
+            return
         if reason.is_failure:
             self._lost = Lost(_words(reason, given), reason.value, by_broker=True, refused=True)
             return
@@ -228,7 +231,8 @@ class Connection:
         if self._waiting is not None and now > self._waiting[1]:
             what = self._waiting[0]
             raise Lost(f"the broker does not answer {what}", refused=what == "CONNECT")
-        self._pulse.observe(now, self._wire.sent, self._wire.received)
+        wire = self._wire
+        self._pulse.observe(now, wire.sent, wire.received, self._client.pongs, wire.unsent)
         if self._pulse.stopped(now):
             raise Lost("the broker does not answer pings")
         if self.open and self._pulse.due(now):

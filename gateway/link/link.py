@@ -191,8 +191,8 @@ class Link:
 
     def _failed(self, error: BaseException) -> None:
         try:
-            self._complaints.bug(f"internal error: {error!r}")
             self._went_down(f"internal error: {error!r}")
+            self._complaints.bug(f"internal error: {error!r}")
             self._idle.pause(self._dialer.failed(error))
         except Stopped:
             pass  # the loop sees that as well
@@ -263,7 +263,7 @@ class Link:
             if exchange.turn():
                 self._heartbeat()
                 self._complaints.look_after(exchange.lasted)
-            if exchange.connection.open and not self._up:
+            if exchange.connection.open and exchange.lasted is None:
                 self._went_up(exchange)
         self._leave(exchange)
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 class Pulse:
     """keepalive: 0 for none. patience: how long a ping may stay unanswered.
 
-    Whatever comes in answers a ping: bytes prove a broker alive, and a PINGRESP may be queued
-    behind other packets.
+    Only a PINGRESP answers a ping: bytes may come for ever that are no packet.
     """
 
     def __init__(self, keepalive: float, patience: float, now: float) -> None:
@@ -19,15 +18,19 @@ class Pulse:
         self._patience = min(patience, keepalive) if keepalive else patience
         self._out = self._in = now
         self._pinged: float | None = None
-        self._seen = (0, 0)
+        self._seen = (0, 0, 0)
 
-    def observe(self, now: float, sent: int, received: int) -> None:
-        """The connection's byte counts so far."""
+    def observe(self, now: float, sent: int, received: int, pongs: int, unsent: int) -> None:
+        """The connection so far: bytes out and in, PINGRESPs; and the bytes that wait to leave."""
         if sent != self._seen[0]:
             self._out = now
+            if unsent and self._pinged is not None:
+                self._pinged = now  # it may still be among those on a slow line
         if received != self._seen[1]:
-            self._in, self._pinged = now, None
-        self._seen = (sent, received)
+            self._in = now
+        if pongs != self._seen[2]:
+            self._pinged = None
+        self._seen = (sent, received, pongs)
 
     def wait(self, now: float) -> float:
         """Seconds until there is something to do; infinity for never."""

@@ -14,6 +14,7 @@ from gateway.codecs.base import LinkState
 from gateway.link.inbound import AckToken
 from gateway.link.link import Link
 from gateway.model import Command, Entry, Key, Klass, Lane, Recorded, Result, Sample, Stamp
+from tests.brokers import eventually
 
 EPOCH = 7
 STAMP = Stamp(1795442400.123, 1000.0, "abcd1234", True)
@@ -170,6 +171,21 @@ class LinkRig:
         """Time passes, and the link notices."""
         self.clock.advance(seconds)
         self.link.acknowledge(AckToken(-1, 0, 0))  # of no connection: it only wakes
+
+    def until(self, condition: Callable[[], bool], step: float = 1.0) -> float:
+        """Time passes, a step every few milliseconds, until it holds; how many seconds."""
+        passed = 0.0
+
+        def look() -> bool:
+            nonlocal passed
+            if condition():
+                return True
+            self.advance(step)
+            passed += step
+            return False
+
+        eventually(look)
+        return passed
 
     def told(self, name: str) -> list[tuple[bool, str]]:
         """What was said of an alarm: raised or cleared, and the words."""
