@@ -25,8 +25,6 @@ from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
 from gateway.link.express import Express
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.pulse import Pulse
-from gateway.link.reasons import BAD_VERSION, reason_text
-from gateway.link.tls import in_words
 from gateway.link.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -119,7 +117,9 @@ class Connection:
             self._lost = Lost("the broker sent a second CONNACK")
             return
         if reason.is_failure:
-            self._lost = Lost(_words(reason, given), reason.value, by_broker=True, refused=True)
+            self._lost = Lost(
+                mqtt5.words(reason, given), reason.value, by_broker=True, refused=True
+            )
             return
         self.limits = mqtt5.limits_of(given, flags.session_present)
         if self.limits.keepalive is not None:
@@ -170,7 +170,7 @@ class Connection:
         # paho calls this a second time when the socket closes behind a DISCONNECT.
         if self._lost is None and flags.is_disconnect_packet_from_server:
             code = reason.value if reason is not None else None
-            self._lost = Lost(_words(reason, given), code, by_broker=True)
+            self._lost = Lost(mqtt5.words(reason, given), code, by_broker=True)
 
     # What the link does with it.
 
@@ -223,7 +223,9 @@ class Connection:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._wire.recv(1)  # why, if the broker said so: TLS has alerts
-            raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
+            raise Lost(
+                f"the connection broke: {inmqtt5.words(self._wire.trouble or error)}"
+            ) from error
         return not self._wire.unsent
 
     def tick(self, now: float) -> None:
@@ -283,19 +285,10 @@ class Connection:
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             return Lost("the broker sent something that is not MQTT", refused=refused)
         if isinstance(self._wire.trouble, ssl.SSLError | TimeoutError):
-            return Lost(f"the connection broke: {in_words(self._wire.trouble)}", refused=refused)
+            return Lost(
+                f"the connection broke: {inmqtt5.words(self._wire.trouble)}", refused=refused
+            )
         return Lost("the broker closed the connection", by_broker=True, refused=refused)
-
-
-def _words(reason: ReasonCode | None, given: Properties | None) -> str:
-    if reason is None:
-        return "the broker ended the connection"
-    text = reason_text(reason.value)
-    if reason.value == BAD_VERSION:
-        return text
-    said = [getattr(given, name, "") for name in ("ReasonString", "ServerReference")]
-    more = ", ".join(filter(None, said))
-    return f"the broker says: {text}" + (f" ({more})" if more else "")
 
 
 def _no_action(client: Any, userdata: Any, sock: Any) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.codecs.base import Publication
 from gateway.link.client import MAX_PACKET, properties
 from gateway.link.hello import Hello, Limits
+from gateway.link.reasons import BAD_VERSION, reason_text
 
 INBOUND_MAXIMUM = 50
 """Commands that the broker may send before the first is acknowledged."""
@@ -59,3 +61,15 @@ def limits_of(given: Properties | None, session_present: bool) -> Limits:
         client_id=getattr(given, "AssignedClientIdentifier", ""),
         session_present=session_present,
     )
+
+
+def words(reason: ReasonCode | None, given: Properties | None) -> str:
+    """Why the broker refused us or ended the connection."""
+    if reason is None:
+        return "the broker ended the connection"
+    text = reason_text(reason.value)
+    if reason.value == BAD_VERSION:
+        return text
+    said = [getattr(given, name, "") for name in ("ReasonString", "ServerReference")]
+    more = ", ".join(filter(None, said))
+    return f"the broker says: {text}" + (f" ({more})" if more else "")
