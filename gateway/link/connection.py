@@ -223,9 +223,7 @@ class Connection:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._wire.recv(1)  # why, if the broker said so: TLS has alerts
-            raise Lost(
-                f"the connection broke: {inmqtt5.words(self._wire.trouble or error)}"
-            ) from error
+            raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
         return not self._wire.unsent
 
     def tick(self, now: float) -> None:
@@ -285,9 +283,7 @@ class Connection:
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             return Lost("the broker sent something that is not MQTT", refused=refused)
         if isinstance(self._wire.trouble, ssl.SSLError | TimeoutError):
-            return Lost(
-                f"the connection broke: {inmqtt5.words(self._wire.trouble)}", refused=refused
-            )
+            return Lost(f"the connection broke: {in_words(self._wire.trouble)}", refused=refused)
         return Lost("the broker closed the connection", by_broker=True, refused=refused)
 
 
