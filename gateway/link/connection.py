@@ -25,6 +25,7 @@ from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
 from gateway.link.express import Express
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.pulse import Pulse
+from gateway.link.tls import in_words
 from gateway.link.wire import Wire
 
 log = logging.getLogger(__name__)
