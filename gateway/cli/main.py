@@ -31,6 +31,7 @@ VERBS = {
     "replay": "gateway.cli.replay",
     "watch": "gateway.cli.watch",
     "status": "gateway.cli.status",
+    "setup": "gateway.cli.setup",
     "unit": "gateway.cli.unit",
     "logs": "gateway.cli.logs",
     "backup": "gateway.cli.backup",
