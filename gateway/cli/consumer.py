@@ -214,6 +214,25 @@ class Consumer:
         assert self._client is not None, "connect first"
         self._client.publish(topic, payload, 1, properties=properties if self.mqtt5 else None)
 
+    def refusal(self, topic: str, payload: bytes, seconds: float) -> str | None:
+        """Publishes at QoS 1; why the broker does not take it, "" if it does, None where it does
+        not say: over MQTT 3.1.1, or in time."""
+        assert self._client is not None, "connect first"
+        reasons: queue.SimpleQueue[ReasonCode] = queue.SimpleQueue()
+
+        def published(client: Any, user: Any, mid: int, reason: ReasonCode, rest: Any) -> None:
+            reasons.put(reason)
+
+        self._client.on_publish = published
+        self.publish(topic, payload)
+        try:
+            reason = reasons.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if not self.mqtt5:
+            return None
+        return str(reason) if reason.is_failure else ""
+
     @property
     def mqtt5(self) -> bool:
         return self._client is not None and self._client.protocol == MQTTProtocolVersion.MQTTv5

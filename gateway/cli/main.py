@@ -20,6 +20,7 @@ VERBS = {
     "drivers": "gateway.cli.drivers",
     "scan": "gateway.cli.scan",
     "wiring": "gateway.cli.wiring",
+    "doctor": "gateway.cli.doctor",
     "read": "gateway.cli.read",
     "send": "gateway.cli.send",
     "keygen": "gateway.cli.keygen",
