@@ -1,8 +1,9 @@
 """Draws the wiring picture of each hardware page from the page's own pin table.
 
-`python hardware/draw.py` writes wiring/NAME.svg for every NAME.md here that has a section "Pins".
-The rows of its table: Pi pin (1 to 40, or "out" for what is on the far side of the module), Pi
-name, pin of the module, colour of the wire, and perhaps what sits in the wire.
+`.venv/bin/python hardware/draw.py` writes wiring/NAME.svg for every NAME.md here that has a section
+"Pins", and wiring/header-NAME.svg for every build-NAME.md. The rows of the table of pins: Pi pin (1
+to 40, or "out" for what is on the far side of the module), Pi name, pin of the module, colour of
+the wire, and perhaps what sits in the wire.
 """
 
 from __future__ import annotations
@@ -138,6 +139,20 @@ def pictures() -> Iterator[tuple[Path, str]]:
         if rows:
             title = text.splitlines()[0].removeprefix("# ")
             yield HERE / "wiring" / f"{page.stem}.svg", draw(title, rows)
+    yield from headers()
+
+
+def headers() -> Iterator[tuple[Path, str]]:
+    """The header of each build, drawn from the build's own configuration."""
+    from gateway.cli.header import uses
+    from gateway.cli.header_svg import draw as draw_header
+    from gateway.config import parse
+
+    for page in sorted(HERE.glob("build-*.md")):
+        block = page.read_text(encoding="utf-8").partition("```toml\n")[2].partition("\n```")[0]
+        settings = parse(block, page.name).settings
+        picture = draw_header(settings.gateway.id, uses(settings))
+        yield HERE / "wiring" / f"header-{page.stem.removeprefix('build-')}.svg", picture
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from gateway import catalog, config
+from gateway.cli.header import clashes, uses
 
 ROOT = Path(__file__).parents[2]
 HARDWARE = ROOT / "hardware"
@@ -68,6 +69,26 @@ def test_the_example_has_the_channels_of_the_driver(name: str) -> None:
         assert set(example) - {"epoch", "seq", "time"} == channels
 
 
+@pytest.mark.parametrize("page", sorted(HARDWARE.glob("build-*.md")), ids=lambda path: path.stem)
+def test_a_build_is_complete_and_its_pins_do_not_clash(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    (block,) = blocks(text, "toml")
+    settings = config.parse(block, page.name).settings
+    assert clashes(uses(settings)) == []
+    assert f"(wiring/header-{page.stem.removeprefix('build-')}.svg)" in text
+    attached = {device.driver for device in settings.device}
+    linked = set(re.findall(r"\]\((\w+)\.md\)", text))
+    assert attached - {"host"} <= linked, "each driver's page is named beside its part"
+
+
+def test_the_maps_know_every_chip() -> None:
+    """Each I2C driver's address is in the map of addresses, with its page."""
+    text = (HARDWARE / "i2c-addresses.md").read_text(encoding="utf-8")
+    for module in sorted((ROOT / "drivers/i2c").glob("*.py")):
+        if module.stem in DRIVERS and not module.stem.endswith("_output"):
+            assert f"({module.stem}.md)" in text, module.stem
+
+
 def draw() -> ModuleType:
     spec = importlib.util.spec_from_file_location("draw", HARDWARE / "draw.py")
     assert spec is not None and spec.loader is not None
@@ -98,6 +119,7 @@ def test_each_meter_has_a_page_with_a_block_that_loads(name: str) -> None:
     used = [
         path.name
         for path in HARDWARE.glob("*.md")
+        if not path.name.startswith("build-")  # whole configurations, with a test of their own
         for block in blocks(path.read_text(encoding="utf-8"), "toml")
         if f'driver = "{name}"' in block and config.parse(UPSTREAM + block, path.name)
     ]
