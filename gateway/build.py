@@ -67,7 +67,13 @@ class House:
 def journal_of(settings: Settings) -> Callable[[], Journal]:
     """How to open the journal, again and again if the disk fails."""
     values, state = settings.outbox, Path(settings.gateway.state)
-    return lambda: open_journal(state, size=values.size, store=values.store, report=log.error)
+    return lambda: open_journal(
+        state,
+        size=values.size,
+        store=values.store,
+        keep_free=values.keep_free,
+        report=log.error,
+    )
 
 
 def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float = 0.0) -> House:

@@ -1,8 +1,8 @@
 """The contract of a journal: records with a key, in order, until they are settled.
 
-Two stores keep it: SQLite (`store_sqlite.py`) and memory (`store_memory.py`). One suite runs on
-both. A journal decides nothing: what may go when room is short is chosen in `eviction.py`, and the
-outbox says when.
+Three stores keep it: the ring (`journal_ring.py`), SQLite (`store_sqlite.py`) and memory
+(`store_memory.py`). One suite runs on all of them. A journal decides nothing: what may go when room
+is short is chosen in `eviction.py`, and the outbox says when.
 
 One thread at a time calls a journal.
 """
@@ -140,8 +140,9 @@ class Journal(Protocol):
     def evict(self, chunks: Sequence[Chunk], going: Collection[Key], level: int) -> list[Key]:
         """Of neighbouring chunks these records go; what stays becomes one chunk of that level.
 
-        Returns what went. After a crash either all of them are gone or none. The caller has the
-        account of it on disk already. ValueError when what stays does not fit into one chunk.
+        Returns what went. The caller has the account of it on disk already. After a crash, or an
+        error, some of what goes may be there yet, or have gone; what stays never has. ValueError
+        when it does not fit into one chunk.
         """
         ...
 

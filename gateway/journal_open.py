@@ -10,23 +10,35 @@ from pathlib import Path
 from gateway.journal import Journal, JournalFault
 from gateway.journal_disk import Disk, RealDisk
 from gateway.journal_format import NewerFormat
+from gateway.journal_move import is_left, move, path_of
 from gateway.journal_recovery import allocate
 from gateway.journal_ring import Ring
 
 Report = Callable[[str], None]
 
+LEAST_SQLITE = 2 << 20
+"""Bytes without which there is no journal, however short the disk."""
+
 
 def open_journal(
     state: Path, *, size: int, store: str = "ring", keep_free: int = 0, report: Report
 ) -> Journal:
-    """The journal in the state directory: `journal/` for a ring, `journal.db` for SQLite.
+    """The journal in the state directory: `journal/` for a ring, `journal.db` for SQLite. What one
+    of the other kind holds is moved first.
 
     size, keep_free: bytes. JournalFault when the storage fails.
     """
+
+    def open_as(kind: str) -> Journal:
+        path = path_of(state, kind)
+        if kind == "sqlite":
+            return _sqlite(path, _affordable(path, size, keep_free), report)
+        return _ring(path, size, keep_free, report)
+
     try:
-        if store == "sqlite":
-            return _sqlite(state / "journal.db", size, report)
-        return _ring(state / "journal", size, keep_free, report)
+        if is_left(state, store):
+            return move(state, store, open_as, report)
+        return open_as(store)
     except OSError as error:
         if isinstance(error, JournalFault):
             raise
@@ -50,6 +62,14 @@ def _ring(directory: Path, size: int, keep_free: int, report: Report) -> Journal
     except (NotADirectoryError, FileExistsError) as error:
         report(f"journal: {error}; it is kept as {_set_aside(directory, 'unreadable')}")
     return open_ring(RealDisk(directory), size, keep_free, report)
+
+
+def _affordable(path: Path, size: int, keep_free: int) -> int:
+    """Bytes that a database may grow to, so that keep_free stay free."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = path.stat().st_size if path.is_file() else 0
+    room = RealDisk(path.parent).free() - keep_free
+    return min(size, max(LEAST_SQLITE, there + room))
 
 
 def _sqlite(path: Path, size: int, report: Report) -> Journal:

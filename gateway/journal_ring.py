@@ -81,6 +81,8 @@ class Ring:
             return
         cheap = min(record.klass for record in records) == Klass.TELEMETRY
         floor = SPARE + (RESERVE if cheap else 0)
+        with self._faults("write"):
+            self._space.bury()
         try:
             self._writing.write(records, floor)
         except OSError as first:
@@ -144,6 +146,7 @@ class Ring:
 
     def settle(self, sync: bool) -> None:
         with self._faults("write"):
+            self._space.bury()
             for segment in self._space.segments:
                 segment.write_bits(self._cursor)
             if sync:
@@ -167,6 +170,7 @@ class Ring:
             raise ValueError("what stays does not fit into one chunk")
         space = self._space
         with self._faults("write"):
+            space.bury()
             new = self._rewrite(old, stay, level) if stay else None
             at = space.segments.index(old[0]) if old else 0
             space.replace(old)
@@ -215,6 +219,7 @@ class Ring:
 
     def set_mark(self, mark: Mark) -> None:
         with self._faults("write the mark"):
+            self._space.bury()
             self._cursor.set_mark(mark)
 
     def last(self) -> Key | None:

@@ -43,7 +43,8 @@ class Space:
         cursor.facts = self._facts
         self._named = False
         """The directory was synced since the files were made."""
-        self._dead = found.dead
+        self._ghosts = sorted(found.dead)
+        """Slots with remains that must never count: see `bury`."""
         self._replaced = found.replaced
         """Segments that live on in another one: they must be known as settled before it goes."""
         self._generation = found.generation
@@ -78,7 +79,7 @@ class Space:
         """
         self._settle_replaced()
         self.cursor.sync()
-        slot = self._next_slot()
+        slot = self.free.pop(0)
         self._generation += 1
         segment = Segment(slot, Header(self._generation, level, replaces, previous), self.size)
         try:
@@ -90,10 +91,9 @@ class Space:
                 self.disk.sync_directory()
                 self._named = True
         except OSError:
-            self._could_not_begin(slot)
+            self.free.append(slot)
             raise
         self._fresh.discard(slot)
-        self._dead.discard(slot)
         self._settled.pop(slot, None)
         self.remember(segment, Index())
         return segment
@@ -117,22 +117,26 @@ class Space:
         except OSError:
             return  # tried again before a slot is used again
 
-    def _next_slot(self) -> int:
-        """One that holds remains that never replaced anything goes first: once what they were to
-        replace is used again, they would look as if they had."""
-        at = next((at for at, slot in enumerate(self.free) if slot in self._dead), 0)
-        return self.free.pop(at)
-
-    def _could_not_begin(self, slot: int) -> None:
-        """The next try takes another slot; what is dead there must not be met again."""
-        if slot in self._dead:
-            self._replace_file(slot, f"{QUARANTINE}slot-{slot}")
-        self.free.append(slot)
-
     def give_up(self, segment: Segment) -> None:
-        """What was to replace others could not be written."""
-        self._dead.add(segment.slot)
+        """What was to replace others could not be written, or the system says so."""
+        self._ghosts.append(segment.slot)
         self.release(segment)
+        del self._settled[segment.slot]
+
+    def bury(self) -> None:
+        """Before anything else is written: what was to replace others, and was given up, may look
+        whole at the next start, or once those others are gone. OSError."""
+        while self._ghosts:
+            slot = self._ghosts[-1]
+            self._generation += 1
+            empty = Segment(slot, Header(self._generation), self.size)
+            try:
+                empty.write_header(self.disk)
+                self.disk.sync(empty.name)
+            except OSError:
+                if not self._replace_file(slot, f"{QUARANTINE}slot-{slot}"):
+                    raise
+            self._ghosts.pop()
 
     def release(self, segment: Segment) -> None:
         """Nothing in it is kept: its slot is free, and used again after those free before it."""
@@ -240,6 +244,5 @@ class Space:
         except OSError:
             return False
         self._fresh.add(slot)
-        self._dead.discard(slot)
         self._settled.pop(slot, None)
         return True

@@ -146,7 +146,13 @@ class OutboxSettings:
     size: Annotated[
         int, Option("disk that the journal uses, allocated at start", "B", low=2 << 20)
     ] = 64 << 20
-    store: Annotated[Literal["sqlite", "ring"], Option("kind of journal")] = "sqlite"
+    store: Annotated[
+        Literal["ring", "sqlite"], Option("kind of journal; what the other kind holds is moved")
+    ] = "ring"
+    keep_free: Annotated[
+        int,
+        Option("disk left to others: the journal is made smaller where it is short", "B", low=0),
+    ] = 32 << 20
     durability: Annotated[
         Literal["window", "each"],
         Option("window: on disk after commit_every unless acknowledged first; each: at once"),

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from gateway import crashes
 from tests.brokers import Mosquitto
 from tests.e2e.house import PATIENCE, Gateway, audit, configure
 
@@ -47,7 +48,7 @@ class Flapping:
 
 
 def kill_again_and_again(
-    gateway: Gateway, flapping: Flapping, rng: random.Random, kills: int, start: float
+    gateway: Gateway, state: Path, flapping: Flapping, rng: random.Random, kills: int, start: float
 ) -> int:
     """start: seconds that a start takes here. How many starts were refused."""
     refused = 0
@@ -56,6 +57,7 @@ def kill_again_and_again(
         time.sleep(rng.uniform(0.2 * start, start + 0.6))
         refused += gateway.status is not None
         gateway.end(signal.SIGKILL)
+        (state / crashes.FILE).unlink(missing_ok=True)  # safe mode would take no device up
         gateway.start()
     return refused
 
@@ -76,7 +78,7 @@ def batch(folder: Path, number: int, kills: int) -> Counter[str]:
         status, account = audit(broker, "--until-settled", "--for", str(PATIENCE))
         assert status == 0, account
         start = min(5.0, (time.monotonic() - began) / 2)
-        refused = kill_again_and_again(gateway, flapping, rng, kills, start)
+        refused = kill_again_and_again(gateway, state, flapping, rng, kills, start)
         flapping.up(True)
         status, account = audit(broker, "--until-settled", "--for", str(2 * PATIENCE))
         assert gateway.end(signal.SIGTERM) == 0
