@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import housekeeping, safe
+from gateway import safe
 from gateway.alarms import AlarmRule, Alarms
 from gateway.attached import Attached
 from gateway.build_authority import make_authority
@@ -24,6 +24,7 @@ from gateway.build_devices import (
 )
 from gateway.build_link import make_link, stop_link
 from gateway.build_local import make_local
+from gateway.build_orders import Position, make_handlers
 from gateway.build_safe import renew, steps_of
 from gateway.build_safe_mode import alarm_of, end_of, without_devices
 from gateway.clock import Clock, SystemClock, corrected
@@ -100,6 +101,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
 
         rules = RuleWork(settings, attached, store, anchors, outbox.epoch)
     dialect.listen(rules.remote if rules else ())
+    position = Position()
     control = Control(
         make_appliances(settings, attached, lambda act: workers[act.device].order(act)),
         store=store,
@@ -109,7 +111,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
         heartbeat=hearts.register("control", STUCK),
         alarms=Alarms({a.name: AlarmRule(a.repeat, a.latch) for a in settings.alarm}),
         allowed=settings.gateway.allow,
-        handlers=housekeeping.handlers(),
+        handlers=make_handlers(settings, position, outbox.stats, lambda: link),
         budgets={budget.name: budget.limit for budget in settings.load_budget},
         make_rules=rules.make if rules else None,
         authority=make_authority(settings),
@@ -149,7 +151,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
             bus,
             devices,
             clock=clock,
-            append=outbox.append,
+            append=position.watch(outbox.append),
             status=changed,
             acted=control.acted,
             save_total=control.keep_total,

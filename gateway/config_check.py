@@ -18,7 +18,18 @@ from gateway.settings import (
 )
 
 RESERVED = frozenset(
-    ["status", "session", "about", "health", "history", "command", "result", "alarm", "event"]
+    [
+        "status",
+        "session",
+        "about",
+        "health",
+        "history",
+        "command",
+        "result",
+        "alarm",
+        "diagnostics",
+        "event",
+    ]
 )
 """Topic levels beside the devices: a device of this name would speak in the gateway's place."""
 

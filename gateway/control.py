@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 from collections.abc import Callable, Container, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.alarms import Alarms
@@ -76,6 +77,8 @@ class Control:
         around = Around(record, nonce, self._answered, self._ledger_faulty)
         own = {"lock": self._lock, "unlock": self._unlock, "acknowledge": self._acknowledge}
         orders = {**own, **(handlers or {})}
+        if "wipe" in orders:
+            orders["wipe"] = partial(self._wipe, orders["wipe"])
         self._commands = Commands(
             self._outputs, store, clock, around, allowed, orders, authority or Authority()
         )
@@ -228,6 +231,14 @@ class Control:
     def _unlock(self, argument: str) -> Done:
         self._outputs.lock(False)
         return Done("commands are taken again")
+
+    def _wipe(self, wipe: Handler, argument: str) -> Done:
+        done = wipe(argument)
+        try:
+            self._outputs.lock(True)
+        except StateFault as fault:
+            log.error("locked for the wipe, in this run only: %s", fault)
+        return done
 
     def _acknowledge(self, name: str) -> Done:
         return Done(self._desk.acknowledge(name))

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import service
+from gateway import service, wiping
 from gateway.config import ConfigErrors, load
 from gateway.crashes import SAFE_FOR, Crashes
 from gateway.settings import Settings
@@ -42,6 +42,14 @@ def main(config_path: str) -> int:
         settings = _settings(config_path)
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
+        return EX_CONFIG
+    state = Path(settings.gateway.state)
+    if wiping.is_asked(state):
+        return _wiped(settings, config_path)
+    if wiping.is_wiped(state):
+        print(
+            f"this gateway was wiped; to use it again: rm {state / wiping.WIPED}", file=sys.stderr
+        )
         return EX_CONFIG
     # Only now: what a configuration error costs must not include the drivers and paho.
     from gateway.build import without_devices
@@ -89,12 +97,23 @@ def _run(house: House, crashes: Crashes, config_path: str, settings: Settings) -
 
     _remember(config_path, Path(settings.gateway.state))
     status = house.supervisor.run(reload)
-    if status == 0:
+    if status == 0 and wiping.is_asked(Path(settings.gateway.state)):
+        status = _wiped(settings, config_path)
+    elif status == 0:
         crashes.over()
         if changed:
             _start_over(changed["kept"], Path(settings.gateway.state) / IN_USE)
     _do_not_linger(status)
     return status
+
+
+def _wiped(settings: Settings, config_path: str) -> int:
+    """Everything has stopped, or nothing has started."""
+    secrets = wiping.secrets_of(settings, config_path)
+    for left in wiping.carry_out(Path(settings.gateway.state), secrets):
+        log.error("not deleted: %s", left)
+    log.warning("this gateway is wiped")
+    return EX_CONFIG
 
 
 def _reloaded(config_path: str) -> Settings | None:

@@ -16,9 +16,11 @@ ORDERS = {
     "unlock": "commands are taken again",
     "acknowledge": "acknowledge NAME: somebody takes care of this alarm",
     "log_level": "log_level debug|info|warning|error, until the next start",
-    "locate": "the board's LED blinks for a minute",
+    "locate": "the board's LED blinks for a minute; answered with the position if one is known",
     "restart": "the process ends, and systemd starts it again",
     "reboot": "the machine starts anew",
+    "diagnostics": "collects a support bundle and publishes it",
+    "wipe": "wipe ID: outputs off, journal, ledger, keys and credentials gone; ID is the gateway's",
 }
 STALE_OK = frozenset({"acknowledge"})
 """All others demand the session's nonce, so that none of them runs late."""

@@ -26,7 +26,7 @@ from gateway.model import (
     State,
     Value,
 )
-from gateway.orders import Done
+from gateway.orders import Done, Handler
 from gateway.state import StateFault, Store
 from tests.gateway.fake_clock import FakeClock
 
@@ -47,6 +47,8 @@ class Bench:
         action: Action = Action.SET,
         signed_by: frozenset[str] = frozenset(),
         authority: Authority | None = None,
+        more: dict[str, Handler] | None = None,
+        allowed: tuple[str, ...] = ("lock", "unlock", "acknowledge", "restart", "locate"),
         **limits: object,
     ) -> None:
         self.clock = FakeClock()
@@ -66,8 +68,8 @@ class Bench:
             clock=self.clock,
             heartbeat=lambda: None,
             alarms=Alarms({"leak": AlarmRule(repeat=60.0)}),
-            allowed=("lock", "unlock", "acknowledge", "restart", "locate"),
-            handlers={"restart": self._restart, "locate": self._locate},
+            allowed=allowed,
+            handlers={"restart": self._restart, "locate": self._locate, **(more or {})},
             authority=authority,
         )
 

@@ -20,7 +20,7 @@ def test_an_order_is_a_word_and_perhaps_what_it_is_about() -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(True, "is a text"), ("", "no such command"), ("LOCK", "no such"), ("wipe", "no such")],
+    [(True, "is a text"), ("", "no such command"), ("LOCK", "no such"), ("format", "no such")],
 )
 def test_what_is_no_order(value: Value, words: str) -> None:
     with pytest.raises(ValueError, match=words):
