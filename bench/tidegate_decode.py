@@ -35,6 +35,6 @@ def _history(payload: bytes) -> list[tuple[int, int]]:
         order = []
         for step in series["seq"]:
             number += step
-            order.append(number)
+            order.append((series["epoch"], number))
         rows += zip(order, values["number"], values["due"], strict=True)
     return [(number, due) for _, number, due in sorted(rows)]
