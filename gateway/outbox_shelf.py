@@ -10,7 +10,7 @@ from gateway.journal import Record
 from gateway.model import Entry, GapReason, Key
 from gateway.outbox_core import Core
 from gateway.rows import Item
-from gateway.shelf import DISCARD, LIMIT, RETRY, Shelf
+from gateway.shelf import DISCARD, KEPT, LIMIT, RETRY, Shelf
 
 LOOK = 5.0
 """Seconds between two looks at what an operator wishes."""
@@ -100,19 +100,29 @@ class ShelfKeeper:
             return self._core.seq
 
     def _look(self) -> None:
-        keys = self._shelf.keys()
         for key, after in list(self._leaving.items()):
             if self._core.lanes.done >= after:
                 self._shelf.remove(key)
                 del self._leaving[key]
+        keys = self._shelf.keys()
         free = [key for key in keys if key not in self._core.retried and key not in self._leaving]
         for key in free[: max(0, len(free) - LIMIT)]:
             self._take_off(key, GapReason.REFUSED)
         for key in free[max(0, len(free) - LIMIT) :]:
-            if keys[key] == DISCARD:
+            self._grant(key, keys[key])
+
+    def _grant(self, key: Key, wish: str) -> None:
+        """What cannot be read stays on the shelf, and is told once a wish. OSError."""
+        try:
+            if wish == DISCARD:
                 self._take_off(key, GapReason.DISCARDED)
-            elif keys[key] == RETRY:
+            elif wish == RETRY:
                 self._retry(key)
+        except KeyError:
+            return  # somebody removed the file, or changed his mind, just now
+        except ValueError as error:
+            self._report(f"entry {key.epoch}-{key.seq} of the shelf is left there: {error}")
+            self._shelf.wish(key, KEPT)
 
     def _take_off(self, key: Key, reason: GapReason) -> None:
         self._leaving[key] = self._drop(reason, self._shelf.get(key).record, True)

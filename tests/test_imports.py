@@ -26,6 +26,7 @@ OWNERS = {
     "sqlite3": [
         "gateway.state",
         "gateway.store_sqlite",
+        "gateway.store_sqlite_look",
         "gateway.journal_open",
         "gateway.state_copy",
         "gateway.cli.backup",

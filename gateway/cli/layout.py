@@ -44,6 +44,18 @@ def span(seconds: float | None) -> str:
     return f"{seconds / 86400:.0f} d"
 
 
+def size(count: Any) -> str:
+    """Bytes in the unit that fits: `512 B`, `4.0 MiB`."""
+    if not isinstance(count, int | float):
+        return NOTHING
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError("unreachable")
+
+
 def number(count: Any) -> str:
     """A count with thin groups: 12 345."""
     return f"{count:,}".replace(",", " ") if isinstance(count, int) else NOTHING

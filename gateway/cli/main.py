@@ -33,6 +33,7 @@ VERBS = {
     "watch": "gateway.cli.watch",
     "status": "gateway.cli.status",
     "setup": "gateway.cli.setup",
+    "outbox": "gateway.cli.outbox",
     "unit": "gateway.cli.unit",
     "logs": "gateway.cli.logs",
     "backup": "gateway.cli.backup",

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli import local_page
-from gateway.cli.layout import clean, number, span
+from gateway.cli.layout import clean, number, size, span
 from gateway.cli.problems import EX_CONFIG, load_or_explain
 
 HELP = "Show how the gateway on this machine is: link, queue, disk, devices."
@@ -138,15 +138,3 @@ def _devices(devices: Mapping[str, Mapping[str, Any]]) -> list[str]:
             line += f"   {clean(str(device['reason']))}"
         lines.append((INDENT if lines else "devices    ") + line)
     return lines
-
-
-def size(count: Any) -> str:
-    """Bytes in the unit that fits: `512 B`, `4.0 MiB`."""
-    if not isinstance(count, int | float):
-        return "-"
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError("unreachable")
