@@ -25,7 +25,7 @@ controller (i2c-bcm2835) gives EREMOTEIO, and i2c-stub ENODEV."""
 _FAULTS = {
     errno.EAGAIN: "another master won the bus",
     errno.ETIMEDOUT: "the transfer did not end: SDA or SCL is held low, or a chip stretches the "
-    "clock for too long",
+    "clock for too long; `tidegate unstick` tells",
     errno.EBUSY: "a kernel driver owns this address; unload it or remove its overlay",
     errno.EACCES: "no permission; add the user to the group i2c: sudo adduser USER i2c",
 }

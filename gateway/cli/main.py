@@ -21,6 +21,7 @@ VERBS = {
     "scan": "gateway.cli.scan",
     "wiring": "gateway.cli.wiring",
     "doctor": "gateway.cli.doctor",
+    "unstick": "gateway.cli.unstick",
     "read": "gateway.cli.read",
     "send": "gateway.cli.send",
     "keygen": "gateway.cli.keygen",
