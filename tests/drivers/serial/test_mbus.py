@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+import meterbus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -363,3 +364,31 @@ def test_search_finds_all() -> None:
 
 def test_search_of_an_empty_bus() -> None:
     assert finished(search(Link(FakePort(), LineSettings(2400, 8, "E")))) == []
+
+
+FACTORS_OF_PYMETERBUS = {
+    # its unit: from there to ours
+    "WH": 1e-3,
+    "J": 1 / 3.6e6,
+    "J_H": 1 / 3600,
+    "M3_MIN": 60,
+    "M3_S": 3600,
+    "BAR": 1000,
+}
+VIFS = [
+    *(bytes([vif]) for vif in range(0x6C)),
+    *(bytes([vif]) for vif in (0x6E, *range(0x70, 0x7B))),
+    *(bytes([0xFD, vif]) for vif in range(0x70) if vif != 0x30),  # 0x30 is a time
+]
+
+
+@pytest.mark.parametrize("vib", VIFS, ids=bytes.hex)
+def test_units_equal_pymeterbus(vib: bytes) -> None:
+    """Quantity by quantity, over the whole tables of value information."""
+    data = variable(bytes([4]) + vib + (12345).to_bytes(4, "little"))
+    theirs = meterbus.load(data).records[0].interpreted
+    unit = theirs["unit"].removeprefix("MeasureUnit.")
+    (readings,) = telegrams(decode(DECODER, data))
+    expected = float(theirs["value"]) * FACTORS_OF_PYMETERBUS.get(unit, 1)
+    # It takes a year for 365.2425 days cut to whole seconds.
+    assert readings[0].value == pytest.approx(expected, rel=1e-9)
