@@ -113,7 +113,7 @@ def test_a_device_that_is_asked_is_captured_with_the_questions(
     file = tmp_path / "modbus.capture"
     with terminal(lambda asked: answer if asked == request else b"") as name:
         config = configured(tmp_path, name, "modbus", more='map = "xy_md02"')
-        assert main(["capture", "meter", "-c", config, "-o", f"{file}", "--for", "0.5"]) == 0
+        assert main(["capture", "meter", "-c", config, "-o", f"{file}", "--for", "2"]) == 0
     said = list(parsed(file.read_text()))
     assert said[0].direction == ">" and said[0].data == request
     capsys.readouterr()
@@ -153,14 +153,13 @@ def replaying(file: Path, *arguments: str) -> Iterator[str]:
 
 def test_a_capture_is_played_and_answers_requests(tmp_path: Path) -> None:
     file = tmp_path / "x.capture"
-    said = [Said(0.0, "<", b"hello"), Said(5.0, ">", b"ask"), Said(9.0, "<", b"answer")]
+    said = [Said(0.0, ">", b"ask"), Said(5.0, "<", b"hello"), Said(9.0, "<", b"answer")]
     file.write_text("\n".join([HEAD, *map(written, said)]))
     with replaying(file, "--speed", "100") as name:
         port = TtyPort(name)
         port.open(LineSettings(9600))
-        assert port.read(5, GENEROUS_S) == b"hello"
         port.write(b"ask")
-        assert port.read(6, GENEROUS_S) == b"answer"
+        assert port.read(11, GENEROUS_S) == b"helloanswer"
         port.close()
 
 
@@ -216,7 +215,7 @@ def test_monitor_asks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     request = modbus_frame("02 04 0000 0002")
     answer = modbus_frame("02 84 02")
     with terminal(lambda asked: answer if asked == request else b"") as name:
-        monkeypatch.setattr(monitor, "ANSWER", 1.0)
+        monkeypatch.setattr(monitor, "ANSWER", 3.0)
         wanted = [probe for probe in probes.PROBES if probe.request in (request, MODBUS[:8])]
         monkeypatch.setattr(probes, "PROBES", tuple(wanted))
         assert main(["monitor", name, "--ask", "--patience", "0.1"]) == 0
