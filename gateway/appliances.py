@@ -109,6 +109,7 @@ def answer(
         source=command.source,
         response_topic=command.response_topic,
         correlation=command.correlation,
+        asked=command.value,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gateway import trail
 from gateway.alarms import Alarms
 from gateway.appliance import Appliance
 from gateway.clock import Clock
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # a house without rules does not load them
     from gateway.rules_model import Event as RuleEvent
 
 log = logging.getLogger(__name__)
+audit = logging.getLogger("tidegate.audit")
 
 Raise = Callable[[str, bool, str], None]
 """Name of an alarm, whether its cause is there, text."""
@@ -74,7 +76,7 @@ class Control:
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._outputs = Outputs(appliances, store, clock, budgets or {})
         self._desk = AlarmDesk(alarms or Alarms(), store, clock, record)
-        around = Around(record, nonce, self._answered, self._ledger_faulty)
+        around = Around(self._put_down, nonce, self._answered, self._ledger_faulty)
         own = {"lock": self._lock, "unlock": self._unlock, "acknowledge": self._acknowledge}
         orders = {**own, **(handlers or {})}
         if "wipe" in orders:
@@ -215,6 +217,12 @@ class Control:
     def _command(self, command: Command) -> None:
         """One of our own: it goes the way of all others, but nobody waits to be acknowledged."""
         self._commands.receive(command, lambda: None)
+
+    def _put_down(self, recorded: Recorded) -> object:
+        """Every decision is an entry of the outbox, and a line of the log."""
+        if isinstance(recorded, Result):
+            audit.info("%s", trail.line(recorded))
+        return self._record(recorded)
 
     def _answered(self, result: Result, wait: float | None) -> None:
         if self._rules is not None:

@@ -53,4 +53,5 @@ def parse(row: Row, stamp: Stamp) -> Result | Intent:
         reason=reason,
         state=state,
         source=source,
+        asked=json.loads(value),
     )

@@ -125,7 +125,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to a command, with the state read back where there is one."""
+    """The answer to a command, with the state read back where there is one.
+
+    asked: the value that was asked for, None where it could not be read. Who (source), what (device
+    and asked), verdict and reason: these entries are the trail of all that was decided.
+    """
 
     id: str
     device: str
@@ -136,6 +140,7 @@ class Result:
     source: str = "mqtt"
     response_topic: str = ""
     correlation: bytes = b""
+    asked: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)

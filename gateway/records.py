@@ -193,6 +193,7 @@ def _result(result: Result) -> list[Any]:
         result.source,
         result.response_topic,
         base64.b64encode(result.correlation).decode("ascii"),
+        _value(result.asked),
     ]
 
 
@@ -206,6 +207,7 @@ def _unresult(
     source: str,
     response_topic: str,
     correlation: str,
+    asked: Any = None,
 ) -> Result:
     return Result(
         ident,
@@ -217,6 +219,7 @@ def _unresult(
         source,
         response_topic,
         base64.b64decode(correlation),
+        _unvalue(asked),
     )
 
 

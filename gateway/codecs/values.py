@@ -75,6 +75,8 @@ def result(answer: Result) -> Fields:
     fields: Fields = {"id": answer.id, "outcome": answer.outcome.value}
     if answer.reason:
         fields["reason"] = answer.reason
+    if answer.asked is not None:
+        fields["value"] = answer.asked
     if answer.state is not None:
         fields["state"] = answer.state
     if answer.source != "mqtt":
