@@ -30,6 +30,7 @@ DOC = Path("usr/share/doc/tidegate")
 SYSTEMD = CHECKOUT / "deploy/systemd"
 FILES = {
     "usr/lib/systemd/system/tidegate.service": SYSTEMD / "tidegate.service",
+    "usr/lib/systemd/system/tidegate-notify.service": SYSTEMD / "tidegate-notify.service",
     "usr/lib/sysusers.d/tidegate.conf": SYSTEMD / "sysusers.conf",
     "usr/lib/tmpfiles.d/tidegate.conf": SYSTEMD / "tmpfiles.conf",
     "usr/lib/udev/rules.d/60-tidegate.rules": SYSTEMD / "udev.rules",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from drivers.simulated.bme280 import Bme280
+from gateway.version import VERSION
 from tests.brokers import Listener, Mosquitto
-from tests.rig.conftest import Audit, Board, BoardChip, Meter, install, rig_modules
+from tests.rig.conftest import CHECKOUT, Audit, Board, BoardChip, Meter, install, rig_modules
 
 CUTS = int(os.environ.get("TIDEGATE_CUTS", "2"))
 EXPOSURE = 1.6
@@ -153,3 +156,30 @@ def test_the_account_at_the_far_end_closes(board: Board, consumer: Listener, aud
     status, account = audit.end()
     print(account)
     assert status == 0, account
+
+
+def test_upgrade_downgrade_and_purge(board: Board, package: Path, consumer: Listener) -> None:
+    newer = package.with_name("tidegate_9.9.9_all.deb")
+    build = [sys.executable, str(CHECKOUT / "deploy/debian/build.py")]
+    subprocess.run([*build, "--version", "9.9.9", "--output", str(package.parent)], check=True)
+    board.guest.push(package.parent, "/package")
+    config = board.run("sha256sum /etc/tidegate/gateway.toml")
+    for file, version in ((newer, "9.9.9"), (package, VERSION)):
+        board.run(f"dpkg -i /package/{file.name}", timeout=300)
+        assert f"Version: {version}" in board.run("dpkg -s tidegate")
+        fresh(consumer)
+    assert board.run("sha256sum /etc/tidegate/gateway.toml") == config
+    # The guest leaves documentation out: what the package says of itself, and the byte code.
+    said = board.run("dpkg-query -f '${Installed-Size}' -W tidegate")
+    compiled = board.run("find /usr/lib/tidegate -name '*.pyc' -exec du -k {} +").split()[::2]
+    size = int(said) + sum(map(int, compiled))
+    print(f"installed {size / 1024:.1f} MiB with byte code")
+    assert size <= 60 * 1024
+    board.run("dpkg --remove tidegate", timeout=300)
+    assert board.guest.run("systemctl is-active tidegate").stdout.strip() != "active"
+    assert board.relay() == 0
+    board.run("test -f /etc/tidegate/gateway.toml && test -d /var/lib/tidegate")
+    board.run("dpkg --purge tidegate", timeout=300)
+    board.run(
+        "! test -e /var/lib/tidegate && ! test -e /etc/tidegate && ! test -e /usr/lib/tidegate"
+    )
