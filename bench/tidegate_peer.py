@@ -25,7 +25,7 @@ class Tidegate(Peer):
     name = "tidegate"
     feed = "line"
     decoder = "tidegate_decode:decode"
-    claims = "on disk or acknowledged upstream within 50 ms, else not accepted"
+    claims = "on disk or acknowledged upstream within 100 ms, else not accepted"
     options: tuple[str, ...] = ()
 
     def launch(self) -> None:
