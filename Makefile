@@ -15,7 +15,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test test-rabbit fuzz torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test soak test-rabbit fuzz torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -56,6 +56,11 @@ torture: $(VENV)/installed-dev mosquitto
 # One node, and a cluster of three: apt-get install --no-install-recommends rabbitmq-server
 test-rabbit: $(VENV)/installed-dev
 	$(VENV)/bin/pytest -m rabbit -rs tests/rabbit $(ARGS)
+
+# Ten minutes in which link, broker and gateway fail at random; a minute of it is in the tests.
+soak: $(VENV)/installed-dev mosquitto
+	TIDEGATE_SOAK=$(or $(SECONDS),600) TIDEGATE_SOAK_SEED=$$$$ $(VENV)/bin/pytest -s -q \
+	  tests/e2e/test_soak.py $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
