@@ -258,7 +258,7 @@ class DeviceSettings:
     interval: Annotated[
         float, Option("how often it is read; meters that speak: at most", "s", low=0)
     ] = 10.0
-    qos: Annotated[Literal[0, 1], Option("MQTT QoS of its data")] = 1
+    qos: Annotated[Literal[0, 1, 2], Option("MQTT QoS of its data")] = 1
     description: Annotated[str, Option("free text, published in about")] = ""
     filter: Annotated[Mapping[str, FilterSettings], Option("per channel")] = field(
         default_factory=dict

@@ -152,7 +152,7 @@ class ScriptedBroker:
         self.most_unanswered = 0
         self.peers: list[Peer] = []
 
-        self._sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Session] = {}
         self._lock = threading.RLock()
         self._listener = socket.socket(family)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -212,7 +212,7 @@ class ScriptedBroker:
 
     def forget_sessions(self) -> None:
         with self._lock:
-            self._sessions.clear()
+            self.sessions.clear()
 
     def of(self, topic: str) -> list[Sent]:
         return [sent for sent in list(self.received) if sent.topic == topic]
@@ -268,11 +268,11 @@ class ScriptedBroker:
             peer.send(packet(CONNACK, bytes([0, self.refusal]) + tail))
             raise EOFError
         peer.hello = hello
-        known = self._sessions.get(hello.client_id)
+        known = self.sessions.get(hello.client_id)
         if known is None or hello.clean or not self.keeps_sessions:
             known = None
-            self._sessions[hello.client_id] = Session()
-        peer.session = self._sessions[hello.client_id]
+            self.sessions[hello.client_id] = Session()
+        peer.session = self.sessions[hello.client_id]
         tail = packed(self.welcome) if hello.version == 5 else b""
         peer.send(packet(CONNACK, bytes([known is not None, 0]) + tail))
 
@@ -312,7 +312,8 @@ class ScriptedBroker:
         if code < 0x80:
             # A second one with the same id is the first one again, whatever is in it.
             peer.session.held.setdefault(sent.mid, sent)
-        self.answer(peer, PUBREC, sent.mid, code)
+        if PUBREC not in self.silent:
+            self.answer(peer, PUBREC, sent.mid, code)
 
     def _release(self, peer: Peer, mid: int) -> None:
         self.released.append(mid)

@@ -125,7 +125,10 @@ class StructuredDialect:
         corrected = [self._corrected(entry) for entry in entries]
         payload = history.pack(corrected, self._form.dumps)
         content = f"{self._form.content_type}+zlib"
-        return [Publication(self._topics.own("history"), payload, content_type=content)]
+        # A batch is delivered as the most careful of its readings would be.
+        devices = {entry.recorded.device for entry in entries if isinstance(entry.recorded, Sample)}
+        qos = max(1, *(self._qos.get(device, 1) for device in devices))
+        return [Publication(self._topics.own("history"), payload, qos, content_type=content)]
 
     def status(self, online: bool, reason: str = "") -> Publication:
         return self._status(self._topics.own("status"), online, reason)

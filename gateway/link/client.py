@@ -20,13 +20,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import (
+    CallbackAPIVersion,
+    MessageState,
+    MQTTErrorCode,
+    MQTTProtocolVersion,
+)
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.link import express
-from gateway.link.reasons import BAD_VERSION
+from gateway.link.flights import Half
+from gateway.link.reasons import BAD_VERSION, NOT_FOUND
 from gateway.link.wire import Wire
 
 MQTT_5 = MQTTProtocolVersion.MQTTv5
@@ -68,6 +74,8 @@ class WiredClient(paho.Client):
         )
         self.wire = wire
         self.on_other_puback = _no_action
+        self.inherited = False
+        """The broker's session is older than we: it may hold identifiers that we do not know."""
         self.pongs = 0
         """PINGRESPs so far."""
         # The window is ours. With a limit of its own paho looks through all messages at each
@@ -111,6 +119,12 @@ class WiredClient(paho.Client):
         packet = self._in_packet["packet"]
         code = packet[2] if len(packet) > 2 else 0
         mid = packet[0] << 8 | packet[1] if len(packet) > 1 else 0
+        if cmd == "PUBCOMP" and len(packet) > 1:
+            if not self.is_released(mid):
+                # Of a PUBREL that only cleared the identifier, or that nobody waits for.
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            # "Packet identifier not found": an earlier PUBREL did it.
+            return self._settle(mid, 0 if code == NOT_FOUND else code)
         # Without a reason it is a success (MQTT 5, 3.4.2.1), and in 3.1.1 there is none.
         # Anything longer has properties, perhaps malformed: paho looks at those.
         if len(packet) not in (2, 3):
@@ -126,6 +140,46 @@ class WiredClient(paho.Client):
         if len(packet) > 2 and packet[2] >= 0x80:
             return self._settle(packet[0] << 8 | packet[1], packet[2])
         return super()._handle_pubrec()
+
+    # QoS 2 over a lost connection: see exact.py.
+
+    @property
+    def last_mid(self) -> int:
+        return self._last_mid
+
+    def count_on(self, last_mid: int) -> None:
+        """Identifiers go on behind those of an earlier connection."""
+        self._last_mid = max(self._last_mid, last_mid)
+
+    def is_released(self, mid: int) -> bool:
+        """PUBREC has come, and PUBREL went out."""
+        message = self._out_messages.get(mid)
+        return message is not None and message.state == MessageState.MQTT_MS_WAIT_FOR_PUBCOMP
+
+    def resume(
+        self, half: Half, topic: str, payload: bytes, retain: bool, given: Properties | None
+    ) -> None:
+        message = paho.MQTTMessage(half.mid, topic.encode())
+        message.payload, message.qos, message.retain, message.dup = payload, 2, retain, True
+        message.properties = given
+        with self._out_message_mutex:
+            self._out_messages[half.mid] = message
+            self._inflight_messages += 1
+            if half.released:
+                message.state = MessageState.MQTT_MS_WAIT_FOR_PUBCOMP
+                self._send_pubrel(half.mid)
+            else:
+                message.state = MessageState.MQTT_MS_WAIT_FOR_PUBREC
+                encoded, info = topic.encode(), message.info
+                self._send_publish(half.mid, encoded, payload, 2, retain, True, info, given)
+
+    def _send_publish(
+        self, mid: int, topic: bytes, payload: Any = b"", qos: int = 0, *rest: Any, **more: Any
+    ) -> MQTTErrorCode:
+        dup = rest[1] if len(rest) > 1 else more.get("dup", False)
+        if qos == 2 and self.inherited and not dup:
+            self._send_pubrel(mid)
+        return super()._send_publish(mid, topic, payload, qos, *rest, **more)
 
     def _settle(self, mid: int, code: int) -> MQTTErrorCode:
         with self._out_message_mutex:

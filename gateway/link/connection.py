@@ -23,6 +23,7 @@ from gateway.codecs.base import Publication
 from gateway.link import mqtt5
 from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
 from gateway.link.express import Express
+from gateway.link.flights import Half
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.pulse import Pulse
 from gateway.link.tls import in_words
@@ -64,6 +65,8 @@ class Connection:
         self._on_message = on_message
         self._on_bug = on_bug
         self._lost: Lost | None = None
+        self.session = "" if hello.clean_session else f"{hello.url} {hello.client_id}"
+        """The broker's memory of us; empty for none."""
         self.denied: dict[str, int] = {}
         """Subscriptions that the broker refuses, and the reason codes."""
         self._now = now
@@ -71,11 +74,11 @@ class Connection:
         self._pulse = Pulse(hello.keepalive, patience, now)
         self._waiting: tuple[str, float] | None = ("CONNECT", now + CONNACK_TIMEOUT)
         self._five = hello.protocol == MQTT_5
-        self._client = WiredClient(wire, hello.client_id, hello.protocol, hello.clean_session)
+        self.client = WiredClient(wire, hello.client_id, hello.protocol, hello.clean_session)
         self._express = Express(wire, self._five)
-        self._client.on_other_puback = self._express_answered
-        self._prepare(self._client)
-        self._client.connect(
+        self.client.on_other_puback = self._express_answered
+        self._prepare(self.client)
+        self.client.connect(
             "wire",
             keepalive=hello.keepalive,
             # paho takes a bool beside its own constant for 3.1.1, and nothing else for 5.
@@ -136,7 +139,7 @@ class Connection:
             filters = [
                 (topic, SubscribeOptions(qos, retainHandling=NO_RETAINED)) for topic, qos in filters
             ]
-        self._client.subscribe(filters)
+        self.client.subscribe(filters)
         self._waiting = ("SUBSCRIBE", self._now + SUBACK_TIMEOUT)
 
     def _subscribed(
@@ -180,7 +183,7 @@ class Connection:
 
     @property
     def wants_write(self) -> bool:
-        return self._wire.unsent > 0 or self._client.want_write()
+        return self._wire.unsent > 0 or self.client.want_write()
 
     @property
     def unsent(self) -> int:
@@ -202,23 +205,23 @@ class Connection:
         """Takes in all that has come. Lost."""
         self._now = now
         while self._wire.fill():
-            if self._client.between_packets and (answers := self._express.answers()):
+            if self.client.between_packets and (answers := self._express.answers()):
                 self.proven = True
                 self.answers.extend(answers)
                 if not self._wire.unread:
                     return
-            code = self._client.loop_read()
+            code = self.client.loop_read()
             if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost is not None:
                 raise self._ended(code)
-            if self._client.announced_length > MAX_PACKET:
-                raise Lost(f"the broker sent a packet of {self._client.announced_length} bytes")
+            if self.client.announced_length > MAX_PACKET:
+                raise Lost(f"the broker sent a packet of {self.client.announced_length} bytes")
             if not self._wire.unread:
                 return
 
     def write(self) -> bool:
         """Sends what waits, in one go; whether the system has taken all of it. Lost."""
-        if self._client.want_write():
-            self._client.loop_write()
+        if self.client.want_write():
+            self.client.loop_write()
         try:
             self._wire.flush()
         except OSError as error:
@@ -233,11 +236,11 @@ class Connection:
             what = self._waiting[0]
             raise Lost(f"the broker does not answer {what}", refused=what == "CONNECT")
         wire = self._wire
-        self._pulse.observe(now, wire.sent, wire.received, self._client.pongs, wire.unsent)
+        self._pulse.observe(now, wire.sent, wire.received, self.client.pongs, wire.unsent)
         if self._pulse.stopped(now):
             raise Lost("the broker does not answer pings")
         if self.open and self._pulse.due(now):
-            self._client.ping()
+            self.client.ping()
             self._pulse.pinged(now)
 
     def wait(self, now: float) -> float:
@@ -251,14 +254,19 @@ class Connection:
         retain = publication.retain and self.limits.retain
         given = mqtt5.of_publish(publication, wall) if self._five else None
         if qos < 2 and given is None:
-            if self._client.want_write():
-                self._client.loop_write()  # what paho has queued came before
+            if self.client.want_write():
+                self.client.loop_write()  # what paho has queued came before
             return self._express.publish(topic, payload, qos, retain)
-        info = self._client.publish(topic, payload, qos, retain, given)
+        info = self.client.publish(topic, payload, qos, retain, given)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
+    def resume(self, half: Half, publication: Publication, wall: float) -> None:
+        retain = publication.retain and self.limits.retain
+        given = mqtt5.of_publish(publication, wall) if self._five else None
+        self.client.resume(half, publication.topic, publication.payload, retain, given)
+
     def acknowledge(self, mid: int, qos: int) -> None:
-        self._client.ack(mid, qos)
+        self.client.ack(mid, qos)
 
     def farewell(self, with_will: bool) -> None:
         """DISCONNECT. with_will: the broker publishes our will although we say goodbye (MQTT 5)."""
@@ -267,8 +275,8 @@ class Connection:
             reason = ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message")
         elif with_will:
             return  # in 3.1.1 only a connection that breaks off has a will
-        self._client.disconnect(reason)
-        self._client.loop_write()
+        self.client.disconnect(reason)
+        self.client.loop_write()
         try:
             self._wire.flush()
         except OSError:

@@ -107,6 +107,7 @@ class Dialer:
             filters=who.filters,
             username=who.login.username,
             password=password,
+            url=url,
         )
         return self._concessions.applied(url, hello)
 

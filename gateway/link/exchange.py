@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import select
 
@@ -16,6 +17,8 @@ from gateway.link.sender import Sender
 from gateway.link.suspects import Suspects
 from gateway.link.tally import DayBytes
 from gateway.link.waker import Waker
+
+log = logging.getLogger(__name__)
 
 TURN = 5.0
 """Seconds between two heartbeats at most."""
@@ -176,8 +179,14 @@ class Exchange:
         """Closes, and gives back what was in flight; how many entries that were."""
         self.connection.close()
         self._count()
+        if self._opened is not None:
+            # Answers that came before the end count: at QoS 2 they are the truth.
+            try:
+                self._sender.settle(self.connection, self._clock.monotonic())
+            except Exception:
+                log.exception("the last answers were not taken in")
         in_flight = self._sender.flights.messages()
-        keys = self._sender.lost()
+        keys = self._sender.lost(self.connection)
         guilty = self._suspects.dropped(in_flight, lost.by_broker, self.connection.proven)
         if guilty is not None:
             self._sender.blame(guilty, HANGS_UP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.codecs.base import Publication
 from gateway.link.reasons import Verdict, verdict
 from gateway.link.suspects import Message, Name
 from gateway.model import Key, Lane
@@ -33,6 +34,24 @@ class Cargo:
             return
         refusals = settled.retry if outcome is Verdict.RETRY else settled.shelved
         refusals.extend((key, self.code, topic) for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """A handshake of QoS 2 that was interrupted. released: only PUBREL is left."""
+
+    mid: int
+    released: bool
+
+
+@dataclass(slots=True)
+class Item:
+    """A message to be published. cargo: None for a notice."""
+
+    publication: Publication
+    cargo: Cargo | None
+    lane: Lane = Lane.LIVE
+    half: Half | None = None
 
 
 @dataclass(slots=True)

@@ -39,6 +39,7 @@ class Hello:
     filters: Sequence[tuple[str, int]]
     username: str = ""
     password: str | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

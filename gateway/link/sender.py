@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.codecs.base import Dialect, Publication
 from gateway.link.connection import Connection
 from gateway.link.decisions import window_of
-from gateway.link.flights import Cargo, Flight, Flights, Settled
+from gateway.link.exact import Handshakes
+from gateway.link.flights import Cargo, Flight, Flights, Item, Settled
 from gateway.link.notices import Notices
 from gateway.link.pacing import HistoryWindow, TokenBucket
 from gateway.link.packets import size_of
@@ -48,15 +48,6 @@ class Outbox(Protocol):
     def subscribe(self, wake: Callable[[], None]) -> None: ...
 
 
-@dataclass(slots=True)
-class Item:
-    """A message to be published. cargo: None for a notice."""
-
-    publication: Publication
-    cargo: Cargo | None
-    lane: Lane = Lane.LIVE
-
-
 class Sender:
     """window: messages in flight at most. batch: samples in a history message, 0: one by one.
 
@@ -85,6 +76,7 @@ class Sender:
         self._unwritten: list[Cargo] = []
         self._tries: dict[Key, int] = {}
         self._orphans: list[Key] = []
+        self._exact = Handshakes()
         self._start_over()
 
     def _start_over(self) -> None:
@@ -102,6 +94,9 @@ class Sender:
         if alone:
             self.window = 1
         self.notices.connected(first)
+        again, forgotten = self._exact.opened(connection)
+        self._queue.extend(again)
+        self._outbox.returned(forgotten)
 
     def full_window(self, connection: Connection) -> None:
         self.window = window_of(self._configured, connection.limits.receive_maximum)
@@ -145,7 +140,10 @@ class Sender:
                 self._unwritten.append(item.cargo)
             return True
         qos = min(publication.qos, connection.limits.qos)
-        mid = connection.publish(publication, qos, wall)
+        if qos == 2:
+            mid = self._exact.publish(connection, item, wall)
+        else:
+            mid = connection.publish(publication, qos, wall)
         if mid is None:
             return False  # paho has no room: it stays ours
         self._queue.popleft()
@@ -224,6 +222,7 @@ class Sender:
             return settled, False
         while connection.answers:
             mid, code = connection.answers.popleft()
+            self._exact.open.pop(mid, None)
             flight = self.flights.answered(mid, code, now, settled)
             if flight is not None and flight.lane is Lane.HISTORY:
                 self._history.acknowledged(now, now - flight.sent)
@@ -277,8 +276,9 @@ class Sender:
         else:
             self.shelve(first, reason)
 
-    def lost(self) -> list[Key]:
-        """The connection is gone: what was in flight, in order; all of it is the outbox's again."""
+    def lost(self, connection: Connection) -> list[Key]:
+        """What was in flight, in order: the outbox's again, but for half done handshakes."""
+        half = self._exact.lost(connection, self._queue)
         flying = self.flights.keys()
         waiting = [item.cargo for item in self._queue if item.cargo] + self._unwritten
         keys = [*flying, *(key for cargo in waiting for key in cargo.keys), *self._orphans]
@@ -286,7 +286,7 @@ class Sender:
         self._queue.clear()
         self._unwritten = []
         self._start_over()
-        self._outbox.returned(list(dict.fromkeys(keys)))
+        self._outbox.returned([key for key in dict.fromkeys(keys) if key not in half])
         return flying
 
     @property

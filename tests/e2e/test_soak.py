@@ -125,7 +125,8 @@ def test_soak(lasting: Mosquitto, tmp_path: Path) -> None:
     with Line(lasting.port) as line:
         config = configure(tmp_path, line.url, store=store, rate=RATE, commit_every=COMMIT_WINDOW)
         more = f'window = {WINDOW}\nhistory = "{history}"\n\n[outbox]'
-        config.write_text(config.read_text().replace("[outbox]", more))
+        text = config.read_text().replace("[outbox]", more)
+        config.write_text(text.replace('name = "attic"\n', 'name = "attic"\nqos = 2\n'))
         gateway = Gateway(config)
         gateway.start()
         try:

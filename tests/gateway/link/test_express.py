@@ -183,7 +183,7 @@ def test_packet_identifiers_never_meet() -> None:
         mid = link.publish()
         assert mid >= express.FIRST and mid != first
         link.hear(puback(mid, None, None))
-    client = link.connection._client
+    client = link.connection.client
     theirs = {client._mid_generate() for _ in range(express.FIRST + 5)}
     assert theirs == set(range(1, express.FIRST))
 
