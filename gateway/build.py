@@ -39,7 +39,7 @@ from gateway.outbox import Outbox
 from gateway.reporter import Reporter
 from gateway.settings import Settings
 from gateway.shelf import Shelf
-from gateway.state import Store
+from gateway.state import StateFault, Store
 from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
 from gateway.version import VERSION
 from gateway.worker import Worker
@@ -96,7 +96,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
             attached[name].claimed = True
     workers: dict[str, Worker] = {}
     rules = None
-    if settings.rule:
+    if settings.rule or (not safe_for and _had_rules(store)):
         from gateway.build_rules import RuleWork  # a house without rules does not load it
 
         rules = RuleWork(settings, attached, store, anchors, outbox.epoch)
@@ -191,6 +191,14 @@ def _hold(state: Path) -> None:
     except OSError as error:
         # A disk that fails is no reason not to start; the outbox and the state say what it means.
         log.error("%s cannot be locked: %s", state, error.strerror or error)
+
+
+def _had_rules(store: Store) -> bool:
+    """Then their alarms have to be cleared."""
+    try:
+        return any(note is not None for note in store.recall("rule").values())
+    except StateFault:
+        return False  # which is said where it is met next
 
 
 def describe(

@@ -6,13 +6,11 @@ Loaded only where there are rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
 from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drivers.base import Actuator, Stream
-from gateway import conditions, conditions_joined, timetable
+from gateway import conditions, conditions_joined
 from gateway.attached import Attached
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
@@ -24,22 +22,23 @@ from gateway.rule_desk import RuleDesk, Surroundings
 from gateway.rules import Rules
 from gateway.rules_model import Action as RuleAction
 from gateway.rules_model import Looked, Order, Phase, Raise, Rule, Say
-from gateway.settings import Settings
+from gateway.settings import Settings, SiteSettings
 from gateway.settings_rules import (
     ActionSettings,
     ConditionSettings,
     RuleSettings,
-    SiteSettings,
     actions,
     amount,
     is_momentary,
 )
 from gateway.state import Store
 
+if TYPE_CHECKING:  # a house without schedules does not load it
+    from gateway import timetable
+
 REMOTE_AGE = 60.0
 """Seconds for which a reading of another gateway is good where nothing is said."""
 SHORTEST_AGE = 10.0
-LOCALTIME = Path("/etc/localtime")
 INFINITE = float("inf")
 
 
@@ -54,7 +53,7 @@ class RuleWork:
         anchors: Mapping[str, float],
         epoch: int,
     ) -> None:
-        build = _Build(site_of(settings.site), attached)
+        build = _Build(settings.site, attached)
         self._rules = Rules(build.rule(rule) for rule in settings.rule)
         self._attached = attached
         self._store = store
@@ -101,25 +100,20 @@ def _is_output(one: Attached) -> bool:
 
 
 def site_of(site: SiteSettings) -> timetable.Site:
-    return timetable.Site(_zone(site.timezone), site.latitude, site.longitude)
+    """Loads what windows and schedules need."""
+    from gateway import timetable
+    from gateway.zones import zone_of
+
+    return timetable.Site(zone_of(site.timezone), site.latitude, site.longitude)
 
 
-def _zone(name: str) -> tzinfo:
-    import zoneinfo
-
-    if name:
-        return zoneinfo.ZoneInfo(name)
-    try:
-        with LOCALTIME.open("rb") as file:
-            return zoneinfo.ZoneInfo.from_file(file, key="localtime")
-    except OSError:
-        return UTC
-
-
-@dataclass(frozen=True, slots=True)
 class _Build:
-    site: timetable.Site
-    attached: Mapping[str, Attached]
+    """From settings to rules. The site is made when the first condition needs it."""
+
+    def __init__(self, site: SiteSettings, attached: Mapping[str, Attached]) -> None:
+        self._settings = site
+        self._site: timetable.Site | None = None
+        self.attached = attached
 
     def rule(self, rule: RuleSettings) -> Rule:
         phases = {Phase.THEN: rule.then, Phase.ELSE: rule.else_, Phase.STALE: rule.stale}
@@ -160,13 +154,16 @@ class _Build:
         return self._timed(settings)
 
     def _timed(self, settings: ConditionSettings) -> Condition:
+        from gateway import timetable
+
+        site = self._site = self._site or site_of(self._settings)
         days = frozenset(map(timetable.DAYS.index, settings.days)) or timetable.EVERY_DAY
         if settings.between:
             start, end = map(timetable.point, settings.between)
-            return conditions.During(timetable.Window(start, end, self.site, days))
+            return conditions.During(timetable.Window(start, end, site, days))
         if settings.cron:
-            return conditions.At(timetable.cron(settings.cron, self.site))
-        return conditions.At(timetable.Daily(timetable.point(settings.at), self.site, days))
+            return conditions.At(timetable.cron(settings.cron, site))
+        return conditions.At(timetable.Daily(timetable.point(settings.at), site, days))
 
     def _reading(self, settings: ConditionSettings) -> Condition:
         name = settings.reading or settings.changed

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.model import Value
 
@@ -24,8 +24,7 @@ CLOCK_GRACE = 300.0
 """Seconds after the start in which a clock that is not set is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """The last good value of an input, and when. good: nothing worse has come since."""
 
     value: Value
@@ -90,8 +89,7 @@ class Condition(Protocol):
     def holds(self, look: Look, path: str) -> bool | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(NamedTuple):
     """A number from low to high, both included. Once in, it is out only beyond the hysteresis."""
 
     input: str
@@ -114,8 +112,7 @@ class Within:
         return inside
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(NamedTuple):
     input: str
     value: Value
     max_age: float = 60.0
@@ -128,8 +125,7 @@ class Equals:
         return None if seen is None else seen.value == self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """True for `hold` seconds after another value came; 0: at that moment only.
 
     by: how far a number has to move from where it was when this was last true.
@@ -177,8 +173,7 @@ class Recurring(Protocol):
     def following(self, after: float) -> float | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class During:
+class During(NamedTuple):
     window: Opening
 
     def inputs(self) -> Iterator[str]:
@@ -196,8 +191,7 @@ class During:
         return bool(is_open)
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(NamedTuple):
     """True at that moment only. What was missed, while stopped or by a jump, is not made up for."""
 
     moments: Recurring
@@ -224,8 +218,7 @@ class At:
         return struck
 
 
-@dataclass(frozen=True, slots=True)
-class Offline:
+class Offline(NamedTuple):
     device: str
 
     def inputs(self) -> Iterator[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.conditions import HELD, Condition, Look
 
 
-@dataclass(frozen=True, slots=True)
-class Lasting:
+class Lasting(NamedTuple):
     """The condition has held for so many seconds without a break.
 
     What cannot be told breaks it before that time is over; after that, only for too long.
@@ -37,8 +36,7 @@ class Lasting:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(NamedTuple):
     """All of them. False as soon as one is, even if another cannot be told."""
 
     conditions: tuple[Condition, ...]
@@ -51,8 +49,7 @@ class Every:
         return False if False in told else None if None in told else True
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(NamedTuple):
     """Any of them. True as soon as one is, even if another cannot be told."""
 
     conditions: tuple[Condition, ...]
@@ -65,8 +62,7 @@ class Either:
         return True if True in told else None if None in told else False
 
 
-@dataclass(frozen=True, slots=True)
-class Unless:
+class Unless(NamedTuple):
     condition: Condition
 
     def inputs(self) -> Iterator[str]:

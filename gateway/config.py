@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from gateway.config_check import check_alarms, check_buses, check_devices, check_gateway
 from gateway.config_commanders import check_commanders
@@ -31,9 +31,12 @@ from gateway.settings import (
     OutboxSettings,
     PeopleSettings,
     Settings,
+    SiteSettings,
     UpstreamSettings,
 )
-from gateway.settings_rules import RuleSettings, SiteSettings
+
+if TYPE_CHECKING:
+    from gateway.settings_rules import RuleSettings
 
 __all__ = ["ConfigErrors", "Loaded", "Problem", "load", "parse"]
 
@@ -93,7 +96,7 @@ def parse(text: str, file: str, env: Mapping[str, str] = os.environ) -> Loaded:
     check_alarms(alarms)
     budgets = _read_tables(LoadBudgetSettings, "load_budget", document, root)
     check_outputs(devices, budgets)
-    rules = _read_tables(RuleSettings, "rule", document, root)
+    rules = _read_rules(document, root)
     commanders = _read_tables(CommanderSettings, "commander", document, root)
     check_commanders(tables["gateway"], devices, commanders, root)
     people = _read_tables(PeopleSettings, "people", document, root)
@@ -147,6 +150,14 @@ def _read_tables(
         if settings is not INVALID:
             found.append((settings, place))
     return found
+
+
+def _read_rules(document: Mapping[str, Any], root: Place) -> Sequence[tuple[RuleSettings, Place]]:
+    if "rule" not in document:
+        return ()
+    from gateway.settings_rules import RuleSettings  # a house without rules does not load them
+
+    return _read_tables(RuleSettings, "rule", document, root)
 
 
 def _read_devices(document: Mapping[str, Any], root: Place) -> list[Configured]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivers.base import Channel, DriverError
 from drivers.quantities import unit_of
-from gateway import timetable
 from gateway.config_devices import BusNotThere, Configured
 from gateway.config_report import Place, nearest
 from gateway.config_values import INVALID
-from gateway.settings import NAME_PATTERN, GatewaySettings
-from gateway.settings_rules import ConditionSettings, SiteSettings, amount, is_momentary
+from gateway.settings import NAME_PATTERN, GatewaySettings, SiteSettings
+from gateway.settings_rules import ConditionSettings, amount, is_momentary
+
+if TYPE_CHECKING:
+    from gateway import timetable
 
 KINDS: Mapping[str, frozenset[str]] = {
     "reading": frozenset({"at_least", "at_most", "equals", "hysteresis", "max_age"}),
@@ -83,6 +85,8 @@ class ConditionCheck:
             place.at("not").error("has no meaning: the condition is true for a moment only")
 
     def _times(self, condition: ConditionSettings, place: Place) -> None:
+        from gateway import timetable  # a house without schedules does not load it
+
         if condition.between and len(condition.between) != 2:
             place.at("between").error(f"must be two times, not {len(condition.between)}")
         times = [(t, place.at("between", i)) for i, t in enumerate(condition.between)]

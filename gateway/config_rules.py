@@ -9,11 +9,10 @@ from drivers.base import Actuator
 from gateway.config_conditions import Around, ConditionCheck, made, one_kind
 from gateway.config_report import Place, nearest
 from gateway.config_values import INVALID
-from gateway.settings import NAME_PATTERN
+from gateway.settings import NAME_PATTERN, SiteSettings
 from gateway.settings_rules import (
     ActionSettings,
     RuleSettings,
-    SiteSettings,
     actions,
 )
 
@@ -64,11 +63,13 @@ def check_site(site: SiteSettings, place: Place) -> None:
         missing = "latitude" if site.latitude is None else "longitude"
         place.error(f"needs {missing} too: the sun is asked for both")
     if site.timezone:
-        import zoneinfo
+        from gateway.zones import zone_of
 
         try:
-            zoneinfo.ZoneInfo(site.timezone)
-        except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+            zone_of(site.timezone)
+        except (KeyError, ValueError, OSError):
+            import zoneinfo
+
             hint = nearest(site.timezone, zoneinfo.available_timezones())
             place.at("timezone").error(
                 f'there is no time zone "{site.timezone}"', hint or 'as "Europe/Berlin"'

@@ -95,7 +95,7 @@ class Rules:
                 return replace(world, inputs={**world.inputs, **known}), self._of(fresh)
             case DeviceIs(device, online):
                 doubtful = {
-                    name: replace(one, good=False)
+                    name: one._replace(good=False)
                     for name, one in world.inputs.items()
                     if not online and name.rpartition(".")[0] == device
                 }
@@ -222,7 +222,7 @@ def _seen(before: Seen | None, reading: Reading, at: float) -> Seen | None:
         return before
     if reading.quality is Quality.GOOD and reading.value is not None:
         return Seen(reading.value, at)
-    return None if before is None else replace(before, good=False)
+    return None if before is None else before._replace(good=False)
 
 
 def _dues(standing: Standing) -> Iterator[float]:

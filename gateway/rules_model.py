@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.conditions import NEVER, Condition, World
 from gateway.model import Outcome, Reading, Value
@@ -17,8 +17,7 @@ class Phase(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A command. repeatable: it sets a state; else it is a pulse, never given twice for safety."""
 
     device: str
@@ -26,16 +25,14 @@ class Order:
     repeatable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(NamedTuple):
     """An alarm, raised with its phase and cleared with the next that can be told."""
 
     alarm: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(NamedTuple):
     """A message to a topic; payload "" stands for what the rule knows."""
 
     topic: str
@@ -45,8 +42,7 @@ class Say:
 Action = Order | Raise | Say
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """momentary: it is about instants, so it has no `else`, and remembers no phase."""
 
     name: str
@@ -55,8 +51,7 @@ class Rule:
     momentary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(NamedTuple):
     """What a device gave. at: monotonic seconds of the measurement."""
 
     device: str
@@ -64,19 +59,16 @@ class Looked:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceIs:
+class DeviceIs(NamedTuple):
     device: str
     online: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LinkIs:
+class LinkIs(NamedTuple):
     up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """What became of a command. wait: seconds until it would be allowed, where that is known."""
 
     number: int
@@ -84,8 +76,7 @@ class Answered:
     wait: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """Time has passed. everything: the wall clock was set, so nothing is as it was computed."""
 
     everything: bool = False
@@ -94,8 +85,7 @@ class Tick:
 Event = Looked | DeviceIs | LinkIs | Answered | Tick
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What a rule wants done, because of a phase. number: names a command in its answer.
 
     values: its inputs as they are known. raised: of an alarm.
@@ -138,8 +128,7 @@ class State:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """next: monotonic seconds at which there is something to look at; NEVER: after an event."""
 
     state: State

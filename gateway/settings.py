@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from drivers.base import Option, Value
 from gateway.orders import ORDERS
-from gateway.settings_rules import RuleSettings, SiteSettings
+
+if TYPE_CHECKING:  # a house without rules does not load them
+    from gateway.settings_rules import RuleSettings
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
 """Ids are topic levels: the alphabet every broker, Homie and Home Assistant agree on."""
@@ -267,6 +269,18 @@ class DeviceSettings:
     """Filled from the device's own table when the driver is an Actuator, else None."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The driver's options, checked against its constructor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """`[site]`: where the clocks of windows, schedules and the sun are read."""
+
+    timezone: Annotated[str, Option('as "Europe/Berlin"; empty: that of this machine')] = ""
+    latitude: Annotated[float | None, Option("north positive", "°", low=-90, high=90)] = None
+    longitude: Annotated[float | None, Option("east positive", "°", low=-180, high=180)] = None
+    battery_clock: Annotated[
+        bool, Option("believe the clock even if it was never set from the network")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The configuration of rules as typed values: `[[rule]]` and `[site]`. See settings.py.
+"""The configuration of rules as typed values: `[[rule]]`. See settings.py.
 
 A key that is a word of Python has a _ behind it here, and none in the file: `for_`, `else_`.
 """
@@ -23,18 +23,6 @@ def amount(written: float | str) -> tuple[float, str]:
     if match is None:
         raise ValueError(f'must be a number, or one with its unit as "30 °C", not "{written}"')
     return float(match.group(1)), match.group(2) or ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteSettings:
-    """`[site]`: where the clocks of windows, schedules and the sun are read."""
-
-    timezone: Annotated[str, Option('as "Europe/Berlin"; empty: that of this machine')] = ""
-    latitude: Annotated[float | None, Option("north positive", "°", low=-90, high=90)] = None
-    longitude: Annotated[float | None, Option("east positive", "°", low=-180, high=180)] = None
-    battery_clock: Annotated[
-        bool, Option("believe the clock even if it was never set from the network")
-    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from gateway.sun import sun
 
@@ -26,8 +26,7 @@ _SUN = re.compile(r"(sunrise|sunset)(?: ?([+-]) ?(\d+) ?(s|min|h))?")
 _SCALE = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """Where the clocks are read. Degrees, north and east positive; only the sun needs them."""
 
     zone: tzinfo = UTC
@@ -35,8 +34,7 @@ class Site:
     longitude: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A time of day: minutes after midnight, or the sun's, with seconds added."""
 
     minutes: int = 0
@@ -98,8 +96,7 @@ def _days_from(day: date, count: int) -> Iterator[date]:
     return (day + timedelta(days=number) for number in range(count))
 
 
-@dataclass(frozen=True, slots=True)
-class Daily:
+class Daily(NamedTuple):
     """A moment of each of these days (Monday is 0)."""
 
     point: Point
@@ -116,8 +113,7 @@ class Daily:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """From start to end, beginning on these days; an end before the start is on the next day."""
 
     start: Point
@@ -152,8 +148,7 @@ class Window:
         return self.end.minutes <= self.start.minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(NamedTuple):
     """minute hour day-of-month month day-of-week, as crontab(5) has them.
 
     Where both days are restricted, either will do. every_hour: the hour was `*`.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.codecs.topics import Topics
 from gateway.settings import PeopleSettings, Settings
+from gateway.settings_rules import inputs_of
 
 ALL = "*"
 
@@ -62,10 +63,16 @@ def gateway_role(settings: Settings) -> Role:
     return Role(
         name=f"gateway-{gateway}",
         members=(upstream.username,),
-        read=(topics.device("+", "set"), topics.own("command")),
-        write=(*write, topics.own("reply/#")),
+        read=(topics.device("+", "set"), topics.own("command"), *_heard(settings, topics)),
+        write=(*write, topics.own("reply/#"), topics.own("event/+")),
         client_id=upstream.client_id or f"tidegate-{gateway}",
     )
+
+
+def _heard(settings: Settings, topics: Topics) -> list[str]:
+    """The data of other gateways that its rules ask for."""
+    names = {name.rpartition(".")[0] for rule in settings.rule for name in inputs_of(rule.when)}
+    return [topics.remote(name) for name in sorted(names) if "/" in name]
 
 
 def people_role(settings: Settings, group: PeopleSettings) -> Role:

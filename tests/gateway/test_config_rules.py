@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from gateway.config import ConfigErrors, parse
@@ -191,3 +194,12 @@ def test_amounts() -> None:
     assert amount("-2.5 °C") == (-2.5, "°C")
     assert amount("30%") == (30.0, "%")
     assert amount(4) == (4.0, "")
+
+
+def test_a_house_without_rules_does_not_load_them() -> None:
+    """They would stay in the daemon's memory."""
+    program = "import sys, gateway.build, gateway.config; gateway.config.parse(sys.argv[1], 'f');"
+    program += "print([name for name in sys.modules if 'rule' in name or 'zoneinfo' in name])"
+    command = [sys.executable, "-c", program, HOUSE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

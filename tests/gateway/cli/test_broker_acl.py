@@ -92,6 +92,15 @@ def test_a_gateway_may_speak_its_topics_and_hear_its_commands() -> None:
     assert "tidegate/shed/+/data/+" in plain.write
 
 
+def test_a_gateway_hears_the_readings_that_its_rules_ask_for() -> None:
+    rule = '[[rule]]\nname = "r"\nstale = "keep"\nthen = { command = "pump", value = "on" }\n'
+    rule += 'when = { not = { reading = "barn/tank.level", at_most = 5 } }\n'
+    role = gateway_role(load(people=rule))
+    assert "tidegate/barn/tank/data" in role.read
+    assert not any("barn" in topic for topic in role.write)
+    assert "tidegate/shed/event/+" in role.write
+
+
 def test_people_may_what_their_group_says_and_no_more() -> None:
     settings = load()
     operators = of(settings, "operators")
