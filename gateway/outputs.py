@@ -182,8 +182,12 @@ class Outputs:
     def _remember(self, name: str) -> None:
         """So that a restart extends no limit."""
         now, stamp = self._clock.monotonic(), self._clock.stamp()
+        note = note_of(self.known[name].output, stamp, now)
+        earlier = self._notes.get(name)
+        if earlier is not None and note["value"] is None:
+            note = {**earlier, "value": None}  # of a run before, and it has not been found yet
         try:
-            self._store.remember(NOTE, name, note_of(self.known[name].output, stamp, now))
+            self._store.remember(NOTE, name, note)
         except StateFault as fault:
             log.error("the state of %s is not remembered: %s", name, fault)
 

@@ -103,7 +103,8 @@ def carry_out(name: str, steps: tuple[str, ...]) -> bool:
         except (OSError, KeyError, TypeError, ValueError) as error:
             print(f"tidegate safe: {name}: {step}: {error}", file=sys.stderr)
             well = False
-    print(f"tidegate safe: {name}: {'; '.join(steps)}", file=sys.stderr)
+    if well:
+        print(f"tidegate safe: {name}: {'; '.join(steps)}", file=sys.stderr)
     return well
 
 
