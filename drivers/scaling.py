@@ -10,6 +10,7 @@ IEC 60381-2 (0 to 10 V); J. S. Steinhart and S. R. Hart, Deep-Sea Research 15 (1
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -28,6 +29,9 @@ MEASURING_MA = (3.8, 20.5)
 
 KELVIN = 273.15
 R25_K = 25 + KELVIN
+
+CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""It becomes a field of a message, and a level of a topic in some dialects."""
 
 OPEN, SHORT = 0.995, 0.005
 """Share of the supply across the thermistor above or below which it is not there, or bridged."""
@@ -63,6 +67,8 @@ class Scaling:
 
     def channel(self, name: str) -> Channel:
         """The channel of this input. OptionError where the options contradict each other."""
+        if not CHANNEL_NAME.fullmatch(name):
+            raise OptionError(f"input {name}: small letters, digits and _, as tank_level")
         default = {"thermistor": "temperature", "voltage": "voltage", "0-10V": "voltage"}
         quantity = self.quantity or default.get(self.signal, "current")
         if quantity not in QUANTITIES:

@@ -40,6 +40,10 @@ class Held:
             self._until = now + self._hold
         self._on = on
 
+    @property
+    def on(self) -> bool:
+        return bool(self._on)
+
     def look(self, now: float) -> bool:
         """On now, or within `hold` s, or since the last look."""
         seen, self._unseen = self._unseen, False
@@ -79,6 +83,7 @@ class Contact:
         self._pull: Pull = ("down" if active_high else "up") if pull == "auto" else pull
         self._debounce = debounce
         self._held = Held(hold)
+        self._doubted = False
         self._lock = threading.Lock()
         self._line: Line | None = None
         self._notice: Callable[[], None] = _nobody
@@ -96,14 +101,17 @@ class Contact:
         self._changed(None, line.level)
 
     def read(self) -> Sequence[Reading]:
-        """The line itself is looked at too: a kernel that was too busy drops edges."""
+        """The line itself is looked at too: a kernel that was too busy drops edges. A level that
+        two looks in a row find, and that no edge told, is believed."""
         if self._line is None:
             raise BusFault(f"GPIO{self._gpio} is not claimed")
-        level = self._line.level
+        on = self._line.level == self._on_level
         with self._lock:
             now = time.monotonic()
-            if self._debounce == 0:
-                self._held.change(level == self._on_level, now)
+            differs = on != self._held.on
+            if differs and (self._doubted or not self._debounce):
+                self._held.change(on, now)
+            self._doubted = differs
             state, count = self._held.look(now), self._held.count
         name, counter = self.channels
         return (Reading(name.name, state), Reading(counter.name, count))

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from drivers.base import Channel, CorruptData, I2CBus, Option, OptionError, Reading
 from drivers.i2c.mcp23017_registers import GPIO, GPPU, IODIR, IPOL, PINS, Mcp23017Registers
+from drivers.scaling import CHANNEL_NAME
 
 
 class Mcp23017:
@@ -62,6 +63,8 @@ def check_pins(pins: Mapping[str, int], count: int) -> None:
     if len(set(pins.values())) < len(pins):
         raise OptionError("pins: one of them is there twice")
     for name, pin in pins.items():
+        if not CHANNEL_NAME.fullmatch(name):
+            raise OptionError(f"pins: {name}: small letters, digits and _, as back_door")
         if not 0 <= pin < count:
             raise OptionError(f"pins: {name} = {pin}, but they go from 0 to {count - 1}")
 

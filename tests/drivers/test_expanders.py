@@ -92,7 +92,13 @@ def test_mcp23017_inputs_and_outputs_leave_each_other_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pins", "text"), [({}, "at least"), ({"a": 1, "b": 1}, "twice"), ({"a": 16}, "15")]
+    ("pins", "text"),
+    [
+        ({}, "at least"),
+        ({"a": 1, "b": 1}, "twice"),
+        ({"a": 16}, "15"),
+        ({"a b": 1}, "small letters"),
+    ],
 )
 def test_pins_are_checked(pins: dict[str, int], text: str) -> None:
     with pytest.raises(OptionError, match=text):

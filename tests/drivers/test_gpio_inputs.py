@@ -71,6 +71,17 @@ def test_what_is_on_at_the_start_is_not_counted_as_coming_on() -> None:
     assert values(contact.read()) == {"contact": True, "count": 0}
 
 
+@pytest.mark.parametrize(("debounce", "looks"), [(0.03, 2), (0.0, 1)])
+def test_an_edge_that_was_never_told_is_noticed(debounce: float, looks: int) -> None:
+    factory = open_pins("mock")
+    contact = Contact(factory, pin=17, debounce=debounce)
+    contact.start()
+    factory.pin(17)._change_state(False)  # without an edge
+    seen = [values(contact.read()) for _ in range(looks)]
+    assert [look["contact"] for look in seen] == [False] * (looks - 1) + [True]
+    assert seen[-1]["count"] == 1
+
+
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans())), st.floats(0, 20))
 def test_held_counts_every_coming_on(changes: list[tuple[float, bool]], hold: float) -> None:
     held, ons, state = Held(hold), 0, None

@@ -76,3 +76,9 @@ def test_beta_is_monotonous_and_meets_r25(volts: float, r25: float, beta: float)
 def test_options_that_contradict_each_other(wrong: Scaling) -> None:
     with pytest.raises(OptionError, match="input x"):
         wrong.channel("x")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "A", "1a", "a/b", "x" * 64])
+def test_names_that_are_no_channel(name: str) -> None:
+    with pytest.raises(OptionError, match="small letters"):
+        Scaling().channel(name)

@@ -1,11 +1,14 @@
 """Addresses and multiplexers in a configuration: what may share a wire, and what is refused."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from gateway.build_devices import by_bus, open_named
+from drivers.base import Reading
+from gateway.build_devices import attach, by_bus, open_named
 from gateway.config import ConfigErrors, parse
+from gateway.state import Store
 
 HEAD = '[gateway]\nid = "g"\n[upstream]\nurl = "mqtt://localhost"\n'
 I2C = '[[bus]]\nname = "main"\nkind = "simulated-i2c"\n'
@@ -84,3 +87,15 @@ def test_pins_of_one_expander_are_devices_of_their_own() -> None:
     assert errors(I2C, inputs, taken) == ['device[out].pin: pin 9 is already that of "in"']
     other = device("other", "main", "pcf8574_output", "pin = 3")
     assert errors(I2C, inputs, other) == ['device[other].address: 0x20 on bus main is that of "in"']
+
+
+def test_what_a_meter_showed_is_added_to_what_was_counted(tmp_path: Path) -> None:
+    text = '[[bus]]\nname = "pins"\nkind = "gpio"\ndevice = "mock"\n'
+    text += device("gas", "pins", "s0", "pin = 5\npulses_per_unit = 100\noffset = 8412.5")
+    store = Store(tmp_path / "state.db")
+    store.remember_total("gas", "energy", 1.5)
+    gas = attach(parse(HEAD + text, "test.toml").settings, store)["gas"]
+    (reading,) = gas.worth([Reading("energy", 0.25)], 0.0)
+    assert reading.value == 8414.25
+    assert gas.totals["energy"].value == 1.75
+    store.close()
