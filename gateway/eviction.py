@@ -1,7 +1,7 @@
 """What goes when the journal is full. Pure: chunks and records in, a choice out.
 
 The order: chunks that shrank are merged (nothing is lost by that); what expired goes; old telemetry
-is thinned, of each device every second sample, later every fourth, then every eighth; then the
+is thinned, of each device every second sample or a little more, later again, and once more; then the
 oldest telemetry goes; and only when nothing but results, alarms, counters and gaps is left, the
 oldest of those. Thinning stays in the older half of the journal, and a chunk is thinned again
 before a younger one is thinned at all, so that what is recent keeps its resolution longest.
@@ -22,6 +22,9 @@ MAX_LEVEL = 3
 
 FILL = 0.9
 """How full a merged chunk may be planned: sizes are estimates until the records are read."""
+
+SHARES = (1 / 2, 2 / 5, 1 / 3, 1 / 4, 1 / 8, 0.0)
+"""Of the samples, so many stay: the first that makes the rest fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ def plan(chunks: Sequence[Chunk], expired_before: float) -> Step | None:
 
 
 def _pairs(
-    chunks: Sequence[Chunk], left: Callable[[Chunk], float], right: Callable[[Chunk], float]
+    chunks: Sequence[Chunk],
+    left: Callable[[Chunk], float],
+    right: Callable[[Chunk], float],
 ) -> Iterable[tuple[Chunk, Chunk]]:
     """Neighbours of which what is left fits into one chunk."""
     for one, two in pairwise(chunks):
@@ -71,7 +76,9 @@ def _dear(chunk: Chunk) -> float:
 
 
 def _thinned(chunk: Chunk) -> float:
-    return chunk.dear + (chunk.bytes - chunk.dear) / 2
+    """Two full chunks are to become one, with room for ends and extremes: so a third is planned,
+    and more stays where it fits."""
+    return chunk.dear + (chunk.bytes - chunk.dear) / 3
 
 
 def _merge(chunks: Sequence[Chunk]) -> Step | None:
@@ -155,22 +162,28 @@ def _is_cheap(record: Record) -> bool:
 def _thin_records(
     step: Step, records: Sequence[Record], decode: Callable[[bytes], Recorded]
 ) -> list[Record]:
-    """Every second one; of many devices with few samples each, more, until the rest fits."""
+    """Every second one, or more until the rest fits, as where many devices have few samples each
+    or the chunks were full."""
     by_device: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if _is_cheap(record):
             by_device[record.device].append(record)
     marks = {device: _extremes(series, decode) for device, series in by_device.items()}
-    going: set[Key] = set()
-    for stride in (2, 4, 8, 1 << 60):
-        for device, series in by_device.items():
-            rest = enumerate(series[1:-1], 1)
-            going.update(r.key for i, r in rest if i % stride and r.key not in marks[device])
+    for share in SHARES:
+        going = {
+            record.key
+            for device, series in by_device.items()
+            for place, record in enumerate(series[1:-1], 1)
+            if not _stays(place, share) and record.key not in marks[device]
+        }
         if _fits(step, records, going):
-            break
-    else:
-        going.update(r.key for r in records if _is_cheap(r))
-    return [record for record in records if record.key in going]
+            return [record for record in records if record.key in going]
+    return [record for record in records if _is_cheap(record)]
+
+
+def _stays(place: int, share: float) -> bool:
+    """Evenly spread: of a long series, this share."""
+    return int(place * share + 1e-9) > int((place - 1) * share + 1e-9)
 
 
 def _fits(step: Step, records: Sequence[Record], going: set[Key]) -> bool:

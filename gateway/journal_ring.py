@@ -83,6 +83,7 @@ class Ring:
         floor = SPARE + (RESERVE if cheap else 0)
         with self._faults("write"):
             self._space.bury()
+            self._space.make_room()
         try:
             self._writing.write(records, floor)
         except OSError as first:

@@ -17,6 +17,9 @@ from gateway.model import Key
 INDEXES = 4
 """Segments whose index is kept: what is written, what is read, what is acknowledged."""
 
+LEAST_FREE = 4
+"""Free slots with which a ring works: two in reserve, one to merge into, one to write."""
+
 QUARANTINE = "damaged-"
 MOST_QUARANTINED = 4
 """Copies of damaged segments that are kept for whoever wants to know more."""
@@ -227,8 +230,14 @@ class Space:
             self._known.difference_update((segment.generation, o) for o in ordinals)
             self.release_if_settled(segment)
 
-    def _set_wrecks_aside(self) -> None:
-        while self.wrecked:
+    def make_room(self) -> None:
+        """Where nearly all is wrecked, the account of that needs room too. One wreck stays: as long
+        as there is one, the next start tells it again."""
+        if len(self.wrecked) > 1 and len(self.free) < LEAST_FREE:
+            self._set_wrecks_aside(1)
+
+    def _set_wrecks_aside(self, but: int = 0) -> None:
+        while len(self.wrecked) > but:
             slot = self.wrecked[-1]
             if not self._replace_file(slot, f"{QUARANTINE}slot-{slot}"):
                 return  # tried again at the next start

@@ -13,6 +13,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from gateway import crashes
 from tests.brokers import Mosquitto
 from tests.e2e.house import PATIENCE, Gateway, audit, configure
@@ -94,6 +96,7 @@ def batch(folder: Path, number: int, kills: int) -> Counter[str]:
     return found
 
 
+@pytest.mark.timeout(120 + 10 * KILLS)
 def test_cases_1_and_18_killed_again_and_again(tmp_path: Path) -> None:
     total: Counter[str] = Counter()
     for number, first in enumerate(range(0, KILLS, BATCH)):

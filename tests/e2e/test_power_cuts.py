@@ -156,6 +156,7 @@ def judge(image: Path, mount: Path, writer: Writer) -> int:
         loop.close()
 
 
+@pytest.mark.timeout(120 + 10 * CUTS)
 def test_cases_3_to_5_power_cuts_on_ext4(loop: Loop, tmp_path: Path) -> None:
     writer = Writer(loop.mount / "state")
     try:
