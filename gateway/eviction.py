@@ -1,7 +1,7 @@
 """What goes when the journal is full. Pure: chunks and records in, a choice out.
 
 The order: chunks that shrank are merged (nothing is lost by that); what expired goes; old telemetry
-is thinned, of each device every second sample or a little more, later again, and once more; then the
+is thinned, of each device every second sample or a few more, later again, and once more; then the
 oldest telemetry goes; and only when nothing but results, alarms, counters and gaps is left, the
 oldest of those. Thinning stays in the older half of the journal, and a chunk is thinned again
 before a younger one is thinned at all, so that what is recent keeps its resolution longest.

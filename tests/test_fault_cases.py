@@ -1,5 +1,5 @@
-"""Every fault case that the outbox answers for is named by a test: `test_case_7_...`, or `Case 7` in
-the docstring of one. The list is of storage, queue and clock; the link and the outputs have theirs.
+"""Every fault case that the outbox answers for is named by a test: `test_case_7_...`, or `Case 7`
+in the docstring of one. The list is of storage, queue and clock; link and outputs have theirs.
 
 1 killed while sampling; 2 stopped in order; 3 power cut in a write, 4 in a recycle, 5 in the
 recovery, 6 in the cursor; 7 a flipped bit; 8 a lost block; 9 a lost header; 10 nothing readable;
