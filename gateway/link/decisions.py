@@ -67,7 +67,9 @@ class Rivals:
         while self.drops and now - self.drops[0] > RIVAL_WINDOW:
             self.drops.popleft()
         if len(self.drops) >= RIVAL_DROPS:
-            return "dropped again and again: is another client using our client id?"
+            return (
+                "dropped again and again within seconds: a bad line, or another client with our id"
+            )
         return None
 
 
