@@ -42,7 +42,9 @@ class Mbus:
         self,
         port: SerialPort,
         *,
-        address: Annotated[int, Option("primary address", low=0, high=ADDRESS_MAX)] = 0,
+        address: Annotated[
+            int | None, Option("primary address; unset: 0", low=0, high=ADDRESS_MAX)
+        ] = None,
         secondary: Annotated[
             str, Option("secondary address instead: 8 digits, or 16 with maker, version, medium")
         ] = "",
@@ -57,13 +59,13 @@ class Mbus:
     ) -> None:
         if secondary and not re.fullmatch(r"[0-9A-Fa-f]{8}([0-9A-Fa-f]{8})?", secondary):
             raise OptionError(f"secondary {secondary!r}: 8 or 16 hexadecimal digits")
-        if secondary and address:
+        if secondary and address is not None:
             raise OptionError("address and secondary are both given; remove one")
         self._port = port
         self._line = line_settings(line)
         self._link = Link(port, self._line)
         self._secondary = secondary
-        self._address = SELECTED if secondary else address
+        self._address = SELECTED if secondary else address or 0
         self._retries = retries
         self._telegrams = telegrams
         self._names = None if unnamed else frozenset(channel.name for channel in CHANNELS)

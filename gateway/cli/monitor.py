@@ -7,12 +7,13 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
-from drivers.base import DriverError, SerialPort
+from drivers.base import DriverError, LineSettings, SerialPort
+from gateway.attached import finish
 from gateway.cli import guess as guesses
 from gateway.cli import recording
 from gateway.cli.guess import LINES, Guess, Listener, dump, proposal, remarks
@@ -23,12 +24,14 @@ EXAMPLES = """\
 tidegate monitor /dev/ttyUSB0                     # tries the usual speeds, one after the other
 tidegate monitor /dev/ttyUSB0 --line "9600 8N1"   # this one, until Ctrl-C
 tidegate monitor /dev/ttyUSB0 --ask               # also questions for meters that are asked
+tidegate monitor /dev/ttyUSB0 --mbus              # lists the meters of a wired M-Bus
 tidegate monitor socket://192.168.1.20:2000 --line "9600 8N1" --save meter.capture"""
 
 PATIENCE = 12.0
 """Seconds at one speed: P1 sends every 10 s at the slowest, SML every 4."""
 ANSWER = 1.5
 POLL = 0.05
+MBUS_LINE = "2400 8E1"
 BY_ID = Path("/dev/serial/by-id")
 
 
@@ -39,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--patience", type=float, default=PATIENCE, metavar="S", help="at one speed"
     )
     parser.add_argument("--ask", action="store_true", help="send questions, too")
+    parser.add_argument("--mbus", action="store_true", help="find all meters of a wired M-Bus")
     parser.add_argument("--save", metavar="FILE", help="keep what was heard, for decode and replay")
 
 
@@ -53,28 +57,58 @@ def run(args: argparse.Namespace) -> int:
         print(f"--line {error}", file=sys.stderr)
         return 2
     port = TtyPort(args.port)
-    heard: list[tuple[str, bytes]] = []
     try:
-        with ExitStack() as stack:
-            tell = _teller(args.save, stack)
-            for line, settings in lines.items():
-                print(f"-- {line}", file=sys.stderr)
-                port.open(settings)
-                port.discard()
-                listener = Listener(line)
-                found = _listen(port, listener, args.patience, tell, forever=bool(args.line))
-                if found is not None:
-                    return _announce(found, stable_name(args.port))
-                heard.append((line, bytes(listener.heard)))
-            if args.ask:
-                return _ask(port, stable_name(args.port))
+        if args.mbus:
+            return _list_mbus(port, args.line or MBUS_LINE, stable_name(args.port))
+        return _recognise(port, lines, args)
     except (DriverError, OSError) as error:
         print(f"{args.port}: {error}", file=sys.stderr)
         return 1
     finally:
         port.close()
+
+
+def _recognise(
+    port: SerialPort, lines: Mapping[str, LineSettings], args: argparse.Namespace
+) -> int:
+    heard: list[tuple[str, bytes]] = []
+    with ExitStack() as stack:
+        tell = _teller(args.save, stack)
+        for line, settings in lines.items():
+            print(f"-- {line}", file=sys.stderr)
+            port.open(settings)
+            port.discard()
+            listener = Listener(line)
+            found = _listen(port, listener, args.patience, tell, forever=bool(args.line))
+            if found is not None:
+                return _announce(found, stable_name(args.port))
+            heard.append((line, bytes(listener.heard)))
+    if args.ask:
+        return _ask(port, stable_name(args.port))
     print("\n".join(remarks(heard)), file=sys.stderr)
     return 1
+
+
+def _list_mbus(port: SerialPort, line: str, device: str) -> int:
+    """All meters of an M-Bus, found by trying secondary addresses digit by digit."""
+    from drivers.serial.mbus_link import Link
+    from drivers.serial.mbus_search import search
+    from drivers.serial.stream import line_settings
+
+    settings = line_settings(line)
+    port.open(settings)
+    print(f"-- looks for meters at {line}; this takes a minute and more", file=sys.stderr)
+    found = finish(search(Link(port, settings)))
+    if not found:
+        print("no meter answered", file=sys.stderr)
+        return 1
+    rows = ["[[bus]]", 'name = "mbus"', 'kind = "serial"', f'device = "{device}"']
+    for address in found:
+        rows += ["", "[[device]]", f'name = "meter-{address[:8]}"', 'driver = "mbus"']
+        rows += ['bus = "mbus"', f'secondary = "{address}"']
+        rows += [] if line == MBUS_LINE else [f'line = "{line}"']
+    print("\n".join(rows))
+    return 0
 
 
 def _teller(name: str | None, stack: ExitStack) -> Callable[[bytes], None]:

@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ from gateway.cli.guess import LINES, Guess, Listener, proposal, remarks
 from gateway.cli.main import main
 from gateway.cli.recording import HEAD, NoRecording, Said, both, heard, parsed, written
 from gateway.config import parse
+from tests.drivers.serial.mbus_encode import Bus, Meter, variable
 from tests.drivers.serial.samples import MODBUS, SAMPLES, modbus_frame, sml_telegram
+from tests.drivers.serial.streams import FakePort
 
 GENEROUS_S = 30.0
 CONFIG = """\
@@ -222,6 +225,27 @@ def test_monitor_asks(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     out, err = capsys.readouterr()
     assert 'driver = "modbus"' in out and "unit = 2" in out
     assert "asks modbus at 9600 8N1" in err
+
+
+def test_monitor_lists_the_meters_of_an_mbus(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    port = FakePort(answer=Bus([mbus_meter("1234567824400107"), mbus_meter("1234567924400107")]))
+    assert monitor._list_mbus(port, "38400 8E1", "/dev/ttyUSB0") == 0
+    block = capsys.readouterr().out
+    head = 'gateway.id = "gw"\nupstream.url = "mqtt://localhost"\n'
+    devices = parse(head + block, "x").settings.device
+    assert [device.name for device in devices] == ["meter-12345678", "meter-12345679"]
+    assert devices[1].options == {"secondary": "1234567924400107", "line": "38400 8E1"}
+    assert monitor._list_mbus(FakePort(), "38400 8E1", "/dev/ttyUSB0") == 1
+    assert capsys.readouterr().err.endswith("no meter answered\n")
+
+
+def mbus_meter(address: str) -> Meter:
+    octets = bytes.fromhex(address)
+    header = octets[3::-1] + octets[5:3:-1] + octets[6:] + bytes(4)
+    return Meter([variable(b"\x04\x13\x01\x00\x00\x00", header=header)], 1, address)
 
 
 def test_answers_and_echoes() -> None:
