@@ -132,7 +132,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=200)
     parser.add_argument("--window", type=int, default=100)
     parser.add_argument("--store", default="ring")
-    parser.add_argument("--size", default="512MiB")
+    parser.add_argument("--size", default="128MiB")
     parser.add_argument("--commit", type=float, default=0.1)
     parser.add_argument("--durability", default="window")
     options = parser.parse_args()

@@ -44,6 +44,8 @@ HEADER = struct.Struct("<8sHBxIQQQIIQ")
 RECORD = struct.Struct("<4sIIBBHIIQd")
 CRC = struct.Struct("<I")
 
+KLASSES = {klass.value: klass for klass in Klass}
+
 HEADER_MAGIC = b"TIDEGATE"
 SEAL_MAGIC = b"TIDESEAL"
 RECORD_MAGIC = b"\xd7TGr"
@@ -158,7 +160,7 @@ def unpack_record(data: bytes | memoryview, at: int) -> Record:
     start = at + RECORD.size
     device = bytes(data[start : start + named]).decode("utf-8", "surrogateescape")
     payload = bytes(data[start + named : start + named + length])
-    return Record(Key(epoch, seq), Klass(klass), wall, device, payload)
+    return Record(Key(epoch, seq), KLASSES[klass], wall, device, payload)
 
 
 def verified(data: memoryview, at: int, end: int, seed: int) -> int:

@@ -128,18 +128,20 @@ class Ring:
 
     def forget(self, keys: Iterable[Key]) -> None:
         segment: Segment | None = None
+        index = Index()
         with self._faults("read"):
             for key in sorted(keys):
                 if segment is None or segment.last is None or key > segment.last:
                     segment = self._segment_of(key)
+                    if segment is not None and segment.kept:
+                        index = self._space.index(segment)
                 if segment is not None and segment.kept:
-                    self._settle(segment, key)
+                    self._settle(segment, index, key)
 
     def _segment_of(self, key: Key) -> Segment | None:
         return next((s for s in self._space.segments if s.last and key <= s.last), None)
 
-    def _settle(self, segment: Segment, key: Key) -> None:
-        index = self._space.index(segment)
+    def _settle(self, segment: Segment, index: Index, key: Key) -> None:
         place = index.place(key)
         if place is not None and segment.settle(index.ordinals[place]):
             segment.kept -= 1

@@ -193,13 +193,14 @@ class Writer:
         """Durable when it returns. With an empty group it still tries whether the disk works."""
         encoded = {item.key: record for item in group if (record := self._encoded(item))}
         journal.append(list(encoded.values()))
-        if not self._marked or not group:
-            journal.set_mark(Mark(self._core.epoch, 0, clean=False))
-            self._marked = True
         with self._lock:
             self._core.mark_written(group)
             self._core.discard([item for item in group if item.key not in encoded])
             self._lock.notify_all()
+        # Behind the records, which are on disk whether this works or not.
+        if not self._marked or not group:
+            journal.set_mark(Mark(self._core.epoch, 0, clean=False))
+            self._marked = True
 
     def _encoded(self, item: Item) -> Record | None:
         """None for what no record can hold: a driver's mistake, which must not stop the rest."""

@@ -1,0 +1,123 @@
+"""What is quick about the outbox and must not go wrong for it: waking, waiting, first writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.journal import JournalFault, Mark
+from gateway.model import Klass, Outcome, Reading, Result, Sample, Stamp
+from gateway.outbox import Outbox
+from gateway.shelf import Shelf
+from gateway.store_memory import MemoryJournal
+
+STAMP = Stamp(1795442400.0, 10.0, "abcd1234", True)
+PATIENCE = 30.0
+
+
+def sample(value: float = 1.0) -> Sample:
+    return Sample("boiler", STAMP, (Reading("temperature", value),))
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Outbox]:
+    def outbox(journal: MemoryJournal, **options: str) -> Outbox:
+        return Outbox(
+            epoch=1,
+            open_journal=lambda: journal,
+            shelf=Shelf(tmp_path / "shelf"),
+            clock=lambda: STAMP,
+            **options,  # type: ignore[arg-type]
+        )
+
+    return outbox
+
+
+def test_who_takes_is_woken_once(make: Callable[..., Outbox]) -> None:
+    outbox, woken = make(MemoryJournal(1 << 20)), []
+    outbox.subscribe(lambda: woken.append(1))
+    outbox.link_changed(True)
+    assert outbox.take(10) == []
+    first, _ = outbox.append(sample()), outbox.append(sample())
+    assert len(woken) == 1
+    ((entry, _),) = outbox.take(1)  # as much as was asked for: he will ask again
+    assert entry == first
+    outbox.append(sample())
+    assert len(woken) == 1
+    assert len(outbox.take(10)) == 2
+    outbox.append(sample())
+    assert len(woken) == 2
+    outbox.returned([entry.key])  # nobody has taken since
+    assert len(woken) == 2
+    assert [e.key.seq for e, _ in outbox.take(10)] == [1, 4]
+    outbox.returned([entry.key])
+    assert len(woken) == 3
+
+
+class Slow(MemoryJournal):
+    """A disk whose next write waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(1 << 20)
+        self.go = threading.Event()
+
+    def append(self, records: object) -> None:
+        assert self.go.wait(PATIENCE)
+        super().append(records)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("durability", ["window", "each"])
+def test_a_result_is_sent_while_the_disk_works_on_it(
+    make: Callable[..., Outbox], durability: str
+) -> None:
+    """It is forwarded at once; `append` returns when it is on disk, or at the broker."""
+    journal = Slow()
+    outbox, woken = make(journal, durability=durability), threading.Event()
+    outbox.subscribe(woken.set)
+    outbox.link_changed(True)
+    outbox.take(10)
+    outbox.start()
+    result = Result("a1", "lamp", STAMP, Outcome.DONE, state=True)
+    appending = threading.Thread(target=outbox.append, args=(result,))
+    appending.start()
+    assert woken.wait(PATIENCE)
+    ((entry, _),) = outbox.take(10)
+    assert entry.klass is Klass.RESULT
+    assert appending.is_alive()
+    outbox.accepted([entry.key])
+    appending.join(PATIENCE)
+    assert not appending.is_alive()
+    journal.go.set()
+    assert outbox.close(PATIENCE)
+
+
+class Unmarked(MemoryJournal):
+    """A disk that is full when the run is to be marked as begun."""
+
+    fails = 1
+
+    def set_mark(self, mark: Mark) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise JournalFault("journal: cannot write the mark: no space left on device")
+        super().set_mark(mark)
+
+
+def test_a_mark_that_fails_does_not_write_its_group_twice(make: Callable[..., Outbox]) -> None:
+    journal = Unmarked(1 << 20)
+    told: list[str] = []
+    outbox = make(journal, durability="each", report=told.append)
+    outbox.append(sample())
+    outbox.step()
+    assert len(journal.read(None, 10)) == 1
+    assert "cannot write the mark" in outbox.stats().storage
+    outbox._writer._retry_at = 0.0
+    outbox.append(sample())
+    outbox.step()
+    assert [record.key.seq for record in journal.read(None, 10)] == [1, 2]
+    assert outbox.stats().storage == "ok"
+    assert journal.mark() == Mark(1, 0, clean=False)
+    assert len(told) == 2  # that it fails, and that it works again
