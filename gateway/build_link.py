@@ -11,6 +11,7 @@ from gateway.control import Control
 from gateway.link.batches import Batches
 from gateway.link.link import Link
 from gateway.link.login import Login
+from gateway.link.pacing import Pace
 from gateway.link.tls import TlsFiles
 from gateway.outbox import Outbox
 from gateway.settings import Settings
@@ -57,7 +58,7 @@ def make_link(
         session_expiry=min([upstream.session_expiry, *ttls]),
         ack_timeout=upstream.ack_timeout,
         history_batch=upstream.history_batch if upstream.history == "batch" else 0,
-        history_rate=upstream.history_rate,
+        pace=Pace(upstream.history_rate, upstream.history_bytes, upstream.history_batch),
         daily_bytes=upstream.daily_bytes,
         health_every=settings.gateway.health_every,
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from gateway.catalog import Driver, has_chip
+from gateway.codecs import topics
 from gateway.config_devices import Configured
 from gateway.config_report import Place, nearest
 from gateway.config_wiring import check_addresses, check_multiplexers
@@ -17,20 +18,7 @@ from gateway.settings import (
     GatewaySettings,
 )
 
-RESERVED = frozenset(
-    [
-        "status",
-        "session",
-        "about",
-        "health",
-        "history",
-        "command",
-        "result",
-        "alarm",
-        "diagnostics",
-        "event",
-    ]
-)
+RESERVED = frozenset([*topics.OWN, *topics.NAMED, *topics.OTHERS])
 """Topic levels beside the devices: a device of this name would speak in the gateway's place."""
 
 _PIN_CONTROLLER = re.compile(r"(lgpio|mock|/dev/gpiochip\d+)?")

@@ -134,6 +134,9 @@ class UpstreamSettings:
     history_rate: Annotated[
         float, Option("history entries a second at most, 0: as fast as the link", low=0)
     ] = 0.0
+    history_bytes: Annotated[
+        int, Option("bytes of history a second at most, 0: as fast as the link", "B", low=0)
+    ] = 0
     batch_every: Annotated[
         float, Option("readings wait and go out together this often, 0: at once", "s", low=0)
     ] = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.codecs.topics import Topics
+from gateway.codecs.topics import LEAVES, NAMED, OWN, Topics
 from gateway.settings import PeopleSettings, Settings
 from gateway.settings_rules import inputs_of
 
@@ -54,10 +54,8 @@ def gateway_role(settings: Settings) -> Role:
             "a gateway by it"
         )
     topics = Topics(upstream.root, gateway)
-    own = ["status", "session", "about", "health", "history", "gap", "result"]
-    leaves = ["data", "status", "state", "result"]
-    write = [topics.own(leaf) for leaf in own] + [topics.alarm("+")]
-    write += [topics.device("+", leaf) for leaf in leaves]
+    write = [topics.own(leaf) for leaf in OWN] + [topics.own(f"{leaf}/+") for leaf in NAMED]
+    write += [topics.device("+", leaf) for leaf in LEAVES]
     if upstream.dialect == "plain":
         write.append(topics.device("+", "data/+"))
     return Role(

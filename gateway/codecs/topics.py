@@ -1,7 +1,7 @@
 """The topic tree. Root and gateway come from the configuration, the rest is fixed here.
 
-ROOT/GATEWAY/status session about health history gap command result
-ROOT/GATEWAY/alarm/NAME
+ROOT/GATEWAY/status session about health history gap result diagnostics command
+ROOT/GATEWAY/alarm/NAME event/NAME reply/...
 ROOT/GATEWAY/DEVICE/data status set state result
 ROOT/GATEWAY/DEVICE/data/CHANNEL    in the dialect plain
 """
@@ -11,9 +11,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-RESERVED = ("alarm",)
-"""Device names that would collide with a topic of the gateway's own."""
-
+OWN = ("status", "session", "about", "health", "history", "gap", "result", "diagnostics")
+"""What a gateway publishes beside its devices."""
+NAMED = ("alarm", "event")
+"""The same, each with a name below it."""
+OTHERS = ("command", "reply")
+"""What it hears, and where those who ask want their answers."""
+LEAVES = ("data", "status", "state", "result")
+"""What it publishes of a device."""
 _NO_LEVEL = re.compile(r"[/+#\x00-\x1f]")
 
 

@@ -10,7 +10,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from gateway.link.reasons import TAKEN_OVER
-from gateway.model import Klass
 
 STABLE = 60.0
 """Seconds a connection has to last before the back-off forgets what was before it."""
@@ -71,18 +70,6 @@ class Rivals:
                 "dropped again and again within seconds: a bad line, or another client with our id"
             )
         return None
-
-
-def least_class(used: int, budget: int) -> Klass:
-    """The lowest class that a metered link still sends today: alarms always.
-
-    What is held back stays in the outbox, and goes out when a new day has a new budget.
-    """
-    if budget <= 0 or used < 0.8 * budget:
-        return Klass.TELEMETRY
-    if used < 0.9 * budget:
-        return Klass.COUNTER
-    return Klass.RESULT if used < budget else Klass.ALARM
 
 
 QUOTA_PAUSE = 5.0

@@ -9,10 +9,11 @@ import select
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
 from gateway.link.connection import Connection
-from gateway.link.decisions import QUOTA_PAUSE, STABLE, least_class, overdue
+from gateway.link.decisions import QUOTA_PAUSE, STABLE, overdue
 from gateway.link.flights import Settled
 from gateway.link.hello import Lost
 from gateway.link.inbound import Inbox
+from gateway.link.pacing import least_class
 from gateway.link.sender import Sender
 from gateway.link.suspects import Suspects
 from gateway.link.tally import DayBytes

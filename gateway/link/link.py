@@ -19,13 +19,13 @@ from gateway.codecs.base import Dialect, LinkState, LinkStatus, Publication, Ses
 from gateway.link.complaints import Complaints
 from gateway.link.connection import Connection
 from gateway.link.connector import ConnectError
-from gateway.link.decisions import least_class
 from gateway.link.dialer import Identity, dialer_of
 from gateway.link.exchange import Exchange
 from gateway.link.hello import Hello, Lost
 from gateway.link.idle import Idle, Stopped
 from gateway.link.inbound import AckToken, Inbox, OnCommand
 from gateway.link.login import Login
+from gateway.link.pacing import Pace, least_class
 from gateway.link.sender import Outbox, Sender
 from gateway.link.suspects import Suspects
 from gateway.link.tally import Counts, DayBytes
@@ -71,7 +71,7 @@ class Link:
         session_expiry: float = 300.0,
         ack_timeout: float = 15.0,
         history_batch: int = 200,
-        history_rate: float = 0.0,
+        pace: Pace | None = None,
         daily_bytes: int = 0,
         health_every: float = 60.0,
         rng: random.Random | None = None,
@@ -109,7 +109,7 @@ class Link:
             dialect,
             window=window,
             batch=history_batch,
-            history_rate=history_rate,
+            pace=pace or Pace(),
             on_shelved=self._complaints.shelved,
             on_barred=self._complaints.notice_refused,
         )

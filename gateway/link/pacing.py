@@ -5,6 +5,8 @@ Time comes in as monotonic seconds.
 
 from __future__ import annotations
 
+from gateway.model import Klass
+
 HISTORY_SLOW = 1.0
 HISTORY_FAST = 0.5
 """Seconds from sending a history message to its acknowledgement."""
@@ -58,3 +60,44 @@ class TokenBucket:
         if self._rate <= 0 or self._tokens >= 1:
             return None
         return (1 - self._tokens) / self._rate
+
+
+class Pace:
+    """What the owner of the link allows for the backlog: entries and bytes a second, 0: no bound.
+
+    A message of the backlog goes out whole; the next one waits until what it had too much is paid.
+    """
+
+    def __init__(self, entries: float = 0.0, size: float = 0.0, batch: int = 0) -> None:
+        """batch: entries in one message."""
+        self._entries = TokenBucket(entries, burst=max(batch, entries))
+        self._bytes = TokenBucket(size, burst=size)
+
+    def available(self, now: float) -> int:
+        """Entries that may go now. now: monotonic seconds."""
+        allowed = self._entries.available(now)
+        return allowed if self._bytes.available(now) > 0 else 0
+
+    def spend(self, entries: int) -> None:
+        self._entries.spend(entries)
+
+    def sent(self, size: int) -> None:
+        """So many bytes of the backlog are on their way."""
+        self._bytes.spend(size)
+
+    def wait(self) -> float | None:
+        """Seconds until some may go; None if some may always go."""
+        waits = [wait for wait in (self._entries.wait(), self._bytes.wait()) if wait is not None]
+        return max(waits, default=None)
+
+
+def least_class(used: int, budget: int) -> Klass:
+    """The lowest class that a metered link still sends today: alarms always.
+
+    What is held back stays in the outbox, and goes out when a new day has a new budget.
+    """
+    if budget <= 0 or used < 0.8 * budget:
+        return Klass.TELEMETRY
+    if used < 0.9 * budget:
+        return Klass.COUNTER
+    return Klass.RESULT if used < budget else Klass.ALARM

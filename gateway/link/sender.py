@@ -16,7 +16,7 @@ from gateway.link.decisions import window_of
 from gateway.link.exact import Handshakes
 from gateway.link.flights import Cargo, Flight, Flights, Item, Settled
 from gateway.link.notices import Notices
-from gateway.link.pacing import HistoryWindow, TokenBucket
+from gateway.link.pacing import HistoryWindow, Pace
 from gateway.link.packets import size_of
 from gateway.link.reasons import reason_text
 from gateway.link.suspects import Message
@@ -61,7 +61,7 @@ class Sender:
         *,
         window: int,
         batch: int,
-        history_rate: float,
+        pace: Pace,
         on_shelved: Callable[[Key, str], None],
         on_barred: Callable[[str, str], None],
     ) -> None:
@@ -69,7 +69,7 @@ class Sender:
         self._dialect = dialect
         self._configured = window
         self._batch = batch
-        self._bucket = TokenBucket(history_rate, burst=max(batch, history_rate))
+        self._pace = pace
         self._on_shelved = on_shelved
         self.notices = Notices(on_barred)
         self._queue: deque[Item] = deque()
@@ -170,18 +170,18 @@ class Sender:
                 self._load([entry], self._dialect.live(entry), connection, lane)
         if backlog:
             self._load(backlog, self._dialect.history(backlog), connection, Lane.HISTORY)
-        self._bucket.spend(late)
+        self._pace.spend(late)
         # Less than asked for means empty, until the outbox wakes us; or that the backlog may have
         # no more of the window for now.
         self._more = len(taken) >= limit or late >= history
 
     def due(self, now: float) -> float | None:
         """Seconds until the backlog may go on, None if no clock holds it back."""
-        return self._bucket.wait() if self._bucket.available(now) < 1 else None
+        return self._pace.wait() if self._pace.available(now) < 1 else None
 
     def _history_room(self, room: int, now: float) -> int:
         free = min(room, self._history.size - self.flights.of_lane(Lane.HISTORY))
-        allowed = self._bucket.available(now)
+        allowed = self._pace.available(now)
         if free <= 0:
             return 0
         return min(self._batch or free, allowed)
@@ -202,6 +202,8 @@ class Sender:
         if not messages:
             self._outbox.accepted(keys)
             return
+        if lane is Lane.HISTORY:
+            self._pace.sent(sum(map(size_of, messages)))
         cargo = Cargo(keys, len(messages))
         self._queue.extend(Item(message, cargo, lane) for message in messages)
 
