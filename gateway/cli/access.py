@@ -62,7 +62,7 @@ def gateway_role(settings: Settings) -> Role:
         name=f"gateway-{gateway}",
         members=(upstream.username,),
         read=(topics.device("+", "set"), topics.own("command"), *_heard(settings, topics)),
-        write=(*write, topics.own("reply/#"), topics.own("event/+")),
+        write=(*write, topics.own("reply/#")),
         client_id=upstream.client_id or f"tidegate-{gateway}",
     )
 
