@@ -50,7 +50,6 @@ class Outbox(Protocol):
 
 class Sender:
     """window: messages in flight at most. batch: samples in a history message, 0: one by one.
-
     on_shelved is told of every entry that the broker will not take, on_barred of every notice.
     """
 
@@ -171,8 +170,7 @@ class Sender:
         if backlog:
             self._load(backlog, self._dialect.history(backlog), connection, Lane.HISTORY)
         self._pace.spend(late)
-        # Less than asked for means empty, until the outbox wakes us; or that the backlog may have
-        # no more of the window for now.
+        # Less than asked for: empty until the outbox wakes us, or no more of the window for now.
         self._more = len(taken) >= limit or late >= history
 
     def due(self, now: float) -> float | None:
