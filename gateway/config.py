@@ -29,11 +29,11 @@ from gateway.settings import (
     GatewaySettings,
     LoadBudgetSettings,
     OutboxSettings,
-    PeopleSettings,
     Settings,
     SiteSettings,
     UpstreamSettings,
 )
+from gateway.settings_people import PeopleSettings
 
 if TYPE_CHECKING:
     from gateway.settings_rules import RuleSettings

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from gateway.config_report import Place, nearest
-from gateway.settings import NAME_PATTERN, DeviceSettings, PeopleSettings
+from gateway.settings import NAME_PATTERN, DeviceSettings
+from gateway.settings_people import PeopleSettings
 
 ALL = "*"
 _LOGIN = re.compile(r"[\x21-\x39\x3b-\x7e]{1,64}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from drivers.base import Option, Value
 from gateway.orders import ORDERS
+from gateway.settings_people import PeopleSettings
 
 if TYPE_CHECKING:  # a house without rules does not load them
     from gateway.settings_rules import RuleSettings
@@ -73,19 +74,6 @@ class CommanderSettings:
     name: Annotated[str, Option("as given to `tidegate keygen`")]
     key: Annotated[str, Option("the public key that `tidegate keygen` printed")]
     roles: Annotated[tuple[str, ...], Option("outputs name them in signed_by")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeopleSettings:
-    """`[[people]]`: what a group may do at the broker. The gateway itself does not look at it."""
-
-    name: Annotated[str, Option("of the group")]
-    members: Annotated[tuple[str, ...], Option("login names at the broker")]
-    read: Annotated[
-        tuple[str, ...], Option('devices whose messages they get, ["*"]: everything')
-    ] = ("*",)
-    command: Annotated[tuple[str, ...], Option('outputs that they may command, ["*"]: all')] = ()
-    operate: Annotated[bool, Option("may send commands to the gateway itself")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

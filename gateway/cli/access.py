@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.codecs.topics import LEAVES, NAMED, OWN, Topics
-from gateway.settings import PeopleSettings, Settings
+from gateway.settings import Settings
+from gateway.settings_people import PeopleSettings
 from gateway.settings_rules import inputs_of
 
 ALL = "*"

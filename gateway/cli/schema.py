@@ -27,8 +27,8 @@ from gateway.settings import (
     FilterSettings,
     LoadBudgetSettings,
     OutputSettings,
-    PeopleSettings,
 )
+from gateway.settings_people import PeopleSettings
 from gateway.settings_rules import ActionSettings, ConditionSettings, RuleSettings
 
 HELP = "Print the configuration's JSON Schema, for editors that complete and check TOML."
