@@ -14,22 +14,20 @@ import time
 from pathlib import Path
 
 from gateway.__main__ import DEFAULT_CONFIG
+from gateway.cli.archive import CONFIG, FORMAT, MANIFEST, STATE
 from gateway.cli.problems import EX_CONFIG, load_or_explain
 from gateway.state_copy import copy_state
 from gateway.version import VERSION
 
 HELP = "Copy configuration, passwords, keys and state into one file, also while the gateway runs."
 EXAMPLES = """\
-sudo tidegate backup /root/cellar.tar.gz
-sudo tidegate restore /root/cellar.tar.gz      # on the new card, before the first start"""
+tidegate backup /root/cellar.tar.gz           # as root: it reads passwords and keys
+tidegate backup cellar.tar.gz my.toml"""
 NOTE = """\
 The file holds passwords and keys: it is readable by its owner alone. In it are the configuration's
 directory with its credentials, and the state: the command ledger, outputs, counters, the run's
 number. Readings that the broker does not have yet stay where they are: they belong to the old card,
 and a copy of them would arrive twice."""
-
-FORMAT = 1
-MANIFEST, CONFIG, STATE = "manifest.json", "config", "state/state.db"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+CREDENTIALS = Path("/etc/tidegate/credentials")
+"""Passwords and keys, one a file, for root alone; the unit hands them to the service."""
 RASPI_CONFIG = "raspi-config"
 KNOWN: dict[str, tuple[tuple[str, str], ...]] = {
     "i2c": (("do_i2c", "0"),),

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from gateway.__main__ import DEFAULT_CONFIG
-from gateway.cli.backup import CONFIG, FORMAT, MANIFEST, STATE
+from gateway.cli.archive import CONFIG, FORMAT, MANIFEST, STATE
 from gateway.config import ConfigErrors, load
 from gateway.lock import StateInUse, hold
 from gateway.state_copy import advance_epoch
 
 HELP = "Put a backup in place on a machine where the gateway does not run."
 EXAMPLES = """\
-sudo tidegate restore /root/cellar.tar.gz
-sudo tidegate restore /root/cellar.tar.gz --force   # over a gateway that is here already"""
+tidegate restore /root/cellar.tar.gz           # as root, before the gateway's first start
+tidegate restore /root/cellar.tar.gz --force   # over a gateway that is here already"""
 
 
 class Unusable(Exception):

@@ -12,17 +12,16 @@ from pathlib import Path
 
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli import interfaces
-from gateway.cli.interfaces import Step
+from gateway.cli.interfaces import CREDENTIALS, Step
 from gateway.cli.problems import render
-from gateway.cli.unit import CREDENTIALS
 from gateway.config import ConfigErrors, parse
 from gateway.link.endpoint import parse_endpoint
 from gateway.settings import NAME_PATTERN
 
 HELP = "Ask what is wired, write the configuration, enable the interfaces, start the service."
 EXAMPLES = """\
-sudo tidegate setup
-sudo tidegate setup --yes --id cellar --url mqtts://broker.example --username cellar \\
+tidegate setup                                # as root
+tidegate setup --yes --id cellar --url mqtts://broker.example --username cellar \\
      --password-file /boot/firmware/mqtt --enable i2c,onewire
 tidegate setup --dry-run --yes --url mqtts://broker.example   # only shows what it would do"""
 

@@ -20,8 +20,8 @@ from gateway.version import VERSION
 
 HELP = "Collect logs, status and configuration for a bug report, with secrets removed."
 EXAMPLES = """\
-sudo tidegate support                       # tidegate-support.tar.gz here
-sudo tidegate support --output bundle.tar.gz my.toml"""
+tidegate support                            # tidegate-support.tar.gz here; as root
+tidegate support --output bundle.tar.gz my.toml"""
 NOTE = """\
 Read the bundle before you send it. Values of keys that look like secrets are removed from every
 file in it, wherever they occur: a password in a log line too. Names of devices, topics and hosts

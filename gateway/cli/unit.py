@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gateway.__main__ import DEFAULT_CONFIG
+from gateway.cli.interfaces import CREDENTIALS
 from gateway.cli.problems import EX_CONFIG, load_or_explain
 from gateway.link.endpoint import parse_endpoint
 from gateway.settings import BusSettings, Settings
@@ -16,10 +17,9 @@ from gateway.settings import BusSettings, Settings
 HELP = "Print a systemd drop-in that opens only the devices and addresses of a configuration."
 EXAMPLES = """\
 tidegate unit                       # of /etc/tidegate/gateway.toml, to look at
-sudo tidegate unit --write          # put it in place; then systemctl restart tidegate"""
+tidegate unit --write               # as root: put it in place; then systemctl restart tidegate"""
 
 DROP_IN = Path("/etc/systemd/system/tidegate.service.d/devices.conf")
-CREDENTIALS = Path("/etc/tidegate/credentials")
 CLASSES = {"i2c": "char-i2c", "i2c-mux": "char-i2c", "gpio": "char-gpiochip", "spi": "char-spi"}
 """Kind of bus to its class in /proc/devices: DeviceAllow in systemd.resource-control(5)."""
 CLOCK_DAEMONS = (Path("/usr/sbin/chronyd"), Path("/usr/sbin/ntpd"))
