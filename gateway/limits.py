@@ -49,11 +49,12 @@ class Limits:
 class Output:
     """What is known of an output. coming: the values on their way to it, in their order.
 
-    value None: not known yet. changed: when it last went on or off, or was claimed at the start,
-    which counts as a change unless it is known from before. switched: when it was told to go on, or
-    was seen to, within the last hour. told: when it was told anything, unless that failed.
-    doubtful: it failed to go off, so it may be off. on_since: since when it is on for all we know;
-    what is doubtful changes nothing about it, so that nothing puts max_on off.
+    value None: not known yet. changed: when it last went on or off, or was claimed at the
+    start, which counts as a change unless it is known from before. switched: when it went on
+    within the last hour, or was told to, where that is still on its way. told: when it was told
+    anything, unless that failed. doubtful: it failed to go off, so it may be off. on_since:
+    since when it is on for all we know; what is doubtful changes nothing about it, so that
+    nothing puts max_on off.
     """
 
     value: Value | None = None
@@ -148,7 +149,7 @@ def _too_soon(turns_on: bool, limits: Limits, output: Output, now: float) -> For
     recent = _recent(output, now)
     if len(recent) < most:
         return None
-    wait = recent[-most] + HOUR - now
+    wait = sorted(recent)[-most] + HOUR - now
     return Forbidden(f"max_switches_per_hour: may go on in {wait:.0f} s", wait)
 
 
@@ -252,9 +253,20 @@ def _with_state(output: Output, state: Value, now: float, *, counted: bool) -> O
     known = output.value is not None and not output.doubtful
     if known and is_on(output.value) == is_on(state):
         return replace(output, value=state, switched=recent)
-    if is_on(state) and not counted:
-        recent = (*recent, now)
+    if is_on(state):
+        recent = _arrived_on(recent, output.coming, now) if counted else (*recent, now)
     return replace(output, value=state, changed=now, switched=recent, doubtful=False)
+
+
+def _arrived_on(
+    switched: tuple[float, ...], coming: tuple[Value, ...], now: float
+) -> tuple[float, ...]:
+    """The switchings after one that was told arrived: it counts from now, not from when it was
+    told, which may be long ago. coming: what is on its way after it."""
+    turns = zip((True, *map(is_on, coming)), map(is_on, coming), strict=False)
+    later = sum(after and not before for before, after in turns)
+    mine = len(switched) - 1 - later
+    return (*switched, now) if mine < 0 else (*switched[:mine], now, *switched[mine + 1 :])
 
 
 def _recent(output: Output, now: float) -> tuple[float, ...]:

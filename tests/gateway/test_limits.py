@@ -114,7 +114,7 @@ def test_what_is_told_is_on_its_way_until_it_arrives() -> None:
     assert output == Output(False, 0.0, (True,), (10.0,), 10.0)
     assert (output.current, output.may_be_on, output.turning) == (True, True, True)
     output = arrived(output, True, 11.0)
-    assert output == Output(True, 11.0, (), (10.0,), 10.0, on_since=11.0)
+    assert output == Output(True, 11.0, (), (11.0,), 10.0, on_since=11.0)
     assert (output.current, output.may_be_on, output.turning) == (True, True, False)
 
 
@@ -122,7 +122,15 @@ def test_a_second_wish_for_the_same_counts_once_and_changes_nothing() -> None:
     output = told(told(Output(False, 0.0), True, 10.0), True, 11.0)
     assert output.switched == (10.0,)
     output = arrived(arrived(output, True, 12.0), True, 13.0)
-    assert output == Output(True, 12.0, (), (10.0,), 11.0, on_since=12.0)
+    assert output == Output(True, 12.0, (), (12.0,), 11.0, on_since=12.0)
+
+
+def test_a_switch_counts_from_when_it_arrived() -> None:
+    way = told(told(told(Output(False, 0.0), True, 10.0), False, 11.0), True, 12.0)
+    assert way.switched == (10.0, 12.0)
+    assert arrived(way, True, 20.0).switched == (20.0, 12.0)
+    rest = arrived(arrived(way, True, 20.0), False, 21.0)
+    assert arrived(rest, True, 22.0).switched == (20.0, 22.0)
 
 
 def test_a_failed_switch_may_have_happened_for_a_moment() -> None:
