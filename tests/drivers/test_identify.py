@@ -21,7 +21,8 @@ from tests.fakes import FakeClock, ScriptedI2C, Transfer, finish
         ("tsl2591", 0x29, "tsl2591"), ("ens160", 0x53, "ens160"), ("sgp40", 0x59, "sgp40"),
         ("scd30", 0x61, "scd30"), ("scd4x", 0x62, "scd4x"), ("ezo", 0x63, "ezo"),
         ("ina219", 0x40, "ina219"), ("mcp23017", 0x20, ""), ("pcf8574", 0x20, ""),
-        ("tca9548a", 0x70, ""),
+        ("tca9548a", 0x70, ""), ("htu21d", 0x40, "htu21d"), ("mcp9808", 0x18, "mcp9808"),
+        ("tmp117", 0x49, "tmp117"), ("lm75", 0x4C, "lm75"), ("bh1750", 0x23, "bh1750"),
     ],
 )  # fmt: skip
 def test_each_simulated_chip_is_found(module: str, address: int, driver: str) -> None:
