@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Annotated
 
-from drivers.base import Channel, Option, OptionError, Reading, SerialPort
+from drivers.base import Channel, Option, OptionError, Quality, Reading, SerialPort
 from drivers.serial import modbus_map
 from drivers.serial.modbus_decode import ModbusDecoder
 from drivers.serial.modbus_frame import ILLEGAL_DATA_ADDRESS, ModbusException, read
@@ -33,7 +33,7 @@ class Modbus:
         *,
         map: Annotated[
             str,
-            Option("a packaged map, the path of one ending in .toml, or own", example="sdm120"),
+            Option("a packaged one, the path of one ending in .toml, or own", example="sdm120"),
         ],
         registers: Annotated[
             Mapping[str, Register] | None, Option("more registers, or those of map own, by channel")
@@ -68,14 +68,18 @@ class Modbus:
         )
         self._plan = plan(wanted, found.longest, found.gap)
         self._blocks = list(self._plan)
+        self._refused: dict[str, Reading] = {}
         self.channels: Sequence[Channel] = tuple(channel(*one) for one in wanted.items())
 
     def start(self) -> None:
         self._blocks = list(self._plan)
+        self._refused = {}
         self._line.open()
 
     def read(self) -> Generator[float, None, Sequence[Reading]]:
-        found: dict[str, Reading] = {}
+        """A register that the device does not have is a bad value, unless its map calls it
+        optional; only where it has none of them that is an error."""
+        found = dict(self._refused)
         for block in tuple(self._blocks):
             found |= self._read(block)
             yield 0.0  # an output on the line may be waiting to be switched
@@ -88,11 +92,30 @@ class Modbus:
         try:
             body = self._line.ask(read(self._unit, block.function, block.address, block.count))
         except ModbusException as error:
-            if block.optional and error.code == ILLEGAL_DATA_ADDRESS:
+            if error.code == ILLEGAL_DATA_ADDRESS:
                 self._blocks.remove(block)
-                return {}
+                if len(block.members) > 1:
+                    return self._one_by_one(block)
+                if self._blocks:
+                    return self._without(block)
             raise ModbusException(error.code, f"{block.told()}: ") from error
         return {name: reading(name, one, block.part(body, one)) for name, one in block.members}
+
+    def _one_by_one(self, block: Block) -> dict[str, Reading]:
+        """Something in the block is refused: from now on each register is asked for by itself."""
+        singles = plan(dict(block.members), longest=1, gap=0)
+        self._blocks += singles
+        found: dict[str, Reading] = {}
+        for single in singles:
+            found |= self._read(single)
+        return found
+
+    def _without(self, block: Block) -> dict[str, Reading]:
+        ((name, register),) = block.members
+        if not register.optional:
+            code = f"{register.table} {register.address}"
+            self._refused[name] = Reading(name, None, Quality.BAD, code)
+        return self._refused
 
 
 DRIVER = Modbus

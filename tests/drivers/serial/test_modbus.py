@@ -19,6 +19,7 @@ from drivers.base import (
     LineSettings,
     NoAnswer,
     OptionError,
+    Quality,
     Reading,
     WrongDevice,
 )
@@ -199,8 +200,29 @@ def test_a_refusal_has_a_name_and_an_optional_register_may_be_refused() -> None:
         own["more"] = Register(address=50, quantity="level")
         strict = Modbus(port, map="own", registers=own, **PATIENT)
         strict.start()
+        for _ in range(2):
+            level, more = finished(strict.read())
+            assert (level.value, more.value, more.quality) == (42, None, Quality.BAD)
+        assert len(wire.requests) == 6
+        del own["level"]
+        lost = Modbus(port, map="own", registers=own, **PATIENT)
+        lost.start()
         with pytest.raises(ModbusException, match=r"holding 50 to 50 \(more\): exception 2"):
-            finished(strict.read())
+            finished(lost.read())
+
+
+def test_a_model_that_lacks_a_register_of_its_map_is_read_all_the_same() -> None:
+    """Registers 342 and 343 are there, 344 and 345 are not, though one request asks for all."""
+    wire = Wire()
+    short = registers(0, *floats(344, a0=230.5, a342=200.25))
+    with on_a_line(wire, device(1, inputs=short)) as name, opened(name) as port:
+        meter = Modbus(port, map="sdm120", **PATIENT)
+        meter.start()
+        for _ in range(2):
+            found = values(finished(meter.read()))
+            assert (found["voltage"], found["energy_absolute"]) == (230.5, 200.25)
+            assert found["reactive_energy_absolute"] is None
+    assert len(wire.requests) == 5 + 3
 
 
 def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
