@@ -222,7 +222,7 @@ class Outbox:
                 in_flight=len(core.lanes.flying),
                 bytes_used=usage.bytes_used,
                 bytes_limit=usage.bytes_limit,
-                oldest=usage.oldest or core.oldest(),
+                oldest=core.oldest(usage.oldest),
                 written_today=books.today(core.clock().wall, usage.written),
                 storage=self._writer.storage,
                 rate_in=rate_in,

@@ -112,6 +112,7 @@ class Core:
         self._memory = memory
         self.rate = Rate(history_rate, now)
         self._overflow: Item | None = None
+        self._waiting_since: float | None = None
 
     def record(self, recorded: Recorded) -> Item:
         """Numbered and kept. What no longer fits into memory goes, with an account."""
@@ -224,10 +225,20 @@ class Core:
         self.up = up
         self.lanes.link_changed(up, self.seq + 1)
 
-    def oldest(self) -> float | None:
-        """Wall seconds of the oldest entry in memory, None if there is none or it is not known."""
-        pending = self.lanes.pending
-        return wall_of(pending[0].entry.recorded) or None if pending else None
+    def oldest(self, on_disk: float | None) -> float | None:
+        """Wall seconds of the oldest entry kept, None if there is none.
+
+        on_disk: as the journal knows it. Where the clock was not to be trusted no entry tells: then
+        it is since when there was always something kept, as the calls of this have seen it.
+        """
+        now, pending = self.monotonic(), self.lanes.pending
+        if not self.books.kept:
+            self._waiting_since = None
+            return None
+        if self._waiting_since is None:
+            self._waiting_since = pending[0].taken if pending else now
+        known = on_disk or (wall_of(pending[0].entry.recorded) if pending else 0.0)
+        return known or self.clock().wall - (now - self._waiting_since)
 
     def commit_due(self, commit_every: float) -> float | None:
         """Monotonic seconds when the next group is to be written; None when there is none."""
