@@ -68,8 +68,11 @@ def notification(data: bytes) -> Notification:
         raise Malformed(f"a time of {length} bytes")
     time = data[at + 1 : at + 1 + length]
     body, end = _item(data, at + 1 + length, 0)
-    if data[end:].strip(b"\0"):
-        raise Malformed(f"{len(data) - end} bytes behind the data")
+    while data[end:].strip(b"\0"):  # some meters count their list wrong, or end it early
+        if not isinstance(body, list):
+            raise Malformed(f"{len(data) - end} bytes behind the data")
+        more, end = _item(data, end, 0)
+        body.append(more)
     return Notification(time, body)
 
 

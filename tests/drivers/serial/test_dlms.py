@@ -216,6 +216,17 @@ def test_codes_in_front_and_values_behind() -> None:
     assert only(dlms.hdlc(dlms.LLC + message)) == {"power_import": 500, "energy_import": 1.234}
 
 
+def test_a_list_with_more_behind_its_count_and_nulls_between() -> None:
+    body = [Text("Kamstrup_V0001"), POWER, Number(6, 500), None]
+    message = dlms.notification(body) + dlms.item(None) + dlms.item(ENERGY)
+    message += dlms.item(Number(6, 123)) + b"\0\0"
+    assert only(dlms.hdlc(dlms.LLC + message)) == {
+        "list_version": "Kamstrup_V0001",
+        "power_import": 500,
+        "energy_import": 1.23,
+    }
+
+
 def test_kamstrup_with_current_transformers() -> None:
     current = bytes([1, 1, 31, 7, 0, 255])
     kind = [bytes([1, 1, 96, 1, 1, 255]), Text("6851131"), current, Number(6, 1500)]
@@ -279,7 +290,8 @@ def test_faults_of_a_line() -> None:
         (dlms.notification([])[:-2], "data that end too early"),
         (dlms.notification([]), "a notification without a list"),
         (dlms.notification([None, True]), "a list in a form that is not known"),
-        (dlms.notification([b"x"]) + b"\x01", "1 bytes behind the data"),
+        (dlms.notification([b"x"]) + b"\x01", "data that end too early"),
+        (dlms.notification(True) + b"\x01", "1 bytes behind the data"),
         (b"\x0f\0\0\0\0\x05", "a time of 5 bytes"),
         (b"\x0f\0\0\0\0\x00\x63", "an unknown kind of data, 99"),
         (b"\x0f\0\0\0\0\x00\x09\x84\0\0\0\0", "a length in 4 bytes"),
