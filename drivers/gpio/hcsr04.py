@@ -6,7 +6,6 @@ output is 5 V: hardware/hcsr04.md has the divider.
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -79,7 +78,7 @@ class HcSr04:
         heard = [width for width in widths if width is not None]
         if not heard:
             raise NoAnswer("no echo signal at all: wiring, or no 5 V?")
-        return [decode(statistics.median(heard), self._temperature)]
+        return [decode(sorted(heard)[len(heard) // 2], self._temperature)]
 
     def close(self) -> None:
         for line in (self._trigger, self._echo):

@@ -81,6 +81,12 @@ def test_a_build_is_complete_and_its_pins_do_not_clash(page: Path) -> None:
     assert attached - {"host"} <= linked, "each driver's page is named beside its part"
 
 
+def test_the_index_leads_to_every_page() -> None:
+    index = (HARDWARE / "README.md").read_text(encoding="utf-8")
+    missing = [page.name for page in HARDWARE.glob("*.md") if f"({page.name})" not in index]
+    assert missing == ["README.md"]
+
+
 def test_the_maps_know_every_chip() -> None:
     """Each I2C driver's address is in the map of addresses, with its page."""
     text = (HARDWARE / "i2c-addresses.md").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli import diagnosis_broker
 from gateway.cli.diagnosis import FAIL, OK, WARN, Finding, Machine, machine_findings
 from gateway.cli.diagnosis_broker import broker_findings
 from gateway.cli.main import main
@@ -140,6 +141,11 @@ def test_a_disk_without_room(well: Path) -> None:
     text = HEAD + '[outbox]\nsize = "900000GB"\n'
     findings = list(machine_findings(parse(text, "x").settings, Machine(well)))
     assert of(findings, "MiB are free for the journal").level == FAIL
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis_broker, "TIMEOUT", 45.0)
 
 
 def asked(url: str, more: str = "") -> list[Finding]:
