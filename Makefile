@@ -67,15 +67,17 @@ lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-# The broker of the tests. As root, or where sudo asks for no password, it is installed.
+# The broker of the tests, and strace, which has system calls fail. As root, or where sudo asks for no
+# password, they are installed; without strace its tests are skipped.
 mosquitto:
-	@command -v mosquitto >/dev/null && exit; \
+	@command -v mosquitto >/dev/null && { command -v strace >/dev/null || [ "$$(id -u)" != 0 ]; } && \
+	  exit; \
 	if [ "$$(id -u)" = 0 ]; then run=; \
 	elif sudo -n true 2>/dev/null; then run='sudo -n'; \
 	else echo "the tests need a broker: sudo apt-get install mosquitto" >&2; exit 1; fi; \
 	echo "installing mosquitto ..."; \
 	$$run apt-get update -qq && \
-	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends mosquitto
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends mosquitto strace
 
 schema: $(VENV)/installed
 	$(VENV)/bin/tidegate schema > deploy/gateway.schema.json

@@ -3,7 +3,8 @@
     python -m tests.e2e.power_writer DIRECTORY EPOCH SEED
 
 Each line on stdout is a fact: `d EPOCH SEQ` that an entry is on disk; `a EPOCH SEQ` that the far
-end has one; `g EPOCH FIRST LAST` what an arrived gap record says, LAST 0 for a crash.
+end has one; `g EPOCH FIRST LAST` what an arrived gap record says, LAST 0 for a crash; `s EPOCH 0`
+that the storage fails, `s EPOCH 1` that it works again.
 """
 
 from __future__ import annotations
@@ -39,11 +40,12 @@ def arrive(entry: Entry) -> None:
 
 def is_on_disk(outbox: Outbox, key: Key) -> bool:
     """Not only settled: what was shed from a full memory is that too. Waits for the disk."""
-    settled, written = outbox.settled(key, 10.0), outbox._core.lanes.written
+    settled, written = outbox.settled(key, 0.5), outbox._core.lanes.written
     return settled and written is not None and key <= written
 
 
 def main(directory: Path, epoch: int, seed: int) -> None:
+    """Until it is killed."""
     rng, clock = random.Random(seed), SystemClock()
     outbox = Outbox(
         epoch=epoch,
@@ -54,7 +56,11 @@ def main(directory: Path, epoch: int, seed: int) -> None:
         commit_every=0.01,
     )
     outbox.start()
+    works = True
     while True:
+        if works is not (outbox.stats().storage == "ok"):
+            works = not works
+            print("s", epoch, int(works), flush=True)
         if rng.random() < 0.05:
             outbox.link_changed(rng.random() < 0.5)
         for _ in range(rng.randint(1, 20)):

@@ -8,20 +8,17 @@ Needs root and loop devices. `TIDEGATE_CUTS=200` for a long run.
 from __future__ import annotations
 
 import os
-import queue
 import shutil
-import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway import records
-from gateway.model import Entry, Gap, GapReason, Key, Stamp
+from gateway.model import Entry, Stamp
 from tests.e2e.power_writer import journal
+from tests.e2e.writer import Writer
 from tests.gateway.far_end import FarEnd
 
 CUTS = int(os.environ.get("TIDEGATE_CUTS", "50"))
@@ -68,67 +65,6 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
         pytest.skip(f"no power cuts on a real file system here, it takes root and loops: {error}")
     yield loop
     loop.close()
-
-
-class Writer:
-    """The process whose power goes, and what it said before."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._process: subprocess.Popen[str] | None = None
-        self.epoch = 0
-        self.durable: set[Key] = set()
-        self.far = FarEnd()
-
-    def start(self) -> None:
-        self.epoch += 1
-        command = [sys.executable, "-m", "tests.e2e.power_writer", str(self._directory)]
-        command += [str(self.epoch), str(self.epoch)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._listen, args=[self._process], daemon=True).start()
-
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._lines.put(line)
-
-    def hear(self, count: int) -> None:
-        """Wait until it said `count` more facts."""
-        for _ in range(count):
-            self._note(self._lines.get(timeout=60).split())
-
-    def _note(self, words: list[str]) -> None:
-        kind, epoch, *rest = words[0], *(int(word) for word in words[1:])
-        if kind == "d":
-            self.durable.add(Key(epoch, rest[0]))
-        elif kind == "a":
-            self.far.arrived.add(Key(epoch, rest[0]))
-        else:
-            self.far.take([gap_entry(epoch, rest[0], rest[1])])
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
-        while not self._lines.empty():
-            self._note(self._lines.get().split())
-
-    def go_on(self) -> None:
-        assert self._process is not None
-        assert self._process.poll() is None
-        self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(60)
-
-
-def gap_entry(epoch: int, first: int, last: int) -> Entry:
-    reason = GapReason.OLDEST if last else GapReason.CRASH
-    gap = Gap(reason, NOWHEN, epoch, first, last or None, 0)
-    return Entry(Key(0, 0), records.klass_of(gap), gap)
 
 
 def judge(image: Path, mount: Path, writer: Writer) -> int:
