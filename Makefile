@@ -15,7 +15,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test soak test-rabbit fuzz torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test soak test-rabbit fuzz model torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -41,6 +41,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 test: $(VENV)/installed-dev mosquitto lint
 	$(VENV)/bin/pytest $(ARGS)
+
+# Control against a model of the world, for longer than a test may take.
+model: $(VENV)/installed-dev
+	TIDEGATE_MODEL_RUNS=$(or $(ARGS),500) $(VENV)/bin/pytest tests/gateway/test_control_model.py
 
 fuzz: $(VENV)/installed-dev
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0'

@@ -279,7 +279,8 @@ class Safeguarded(Protocol):
     """An Actuator that a few steps bring to a value when this process is dead; gateway/safe.py."""
 
     def safeguard(self, value: Value) -> Sequence[str]:
-        """Lines `gpio LINE LEVEL` and `wait SECONDS`; empty where it cannot be done. Pure."""
+        """Lines as `gpio LINE LEVEL`, `i2c ADDRESS REGISTER MASK VALUE` and `wait SECONDS`; empty
+        where it cannot be done. Pure."""
 
 
 @dataclass(frozen=True, slots=True)

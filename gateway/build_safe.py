@@ -38,9 +38,11 @@ def _steps(values: DeviceSettings, device: object, bus: BusSettings | None) -> t
     assert isinstance(device, Actuator)
     assert isinstance(device, Safeguarded)
     crash = output.stop if output.crash is None else output.crash
-    chip = safe.HEADER if bus.device in HEADERS else bus.device
+    if bus.kind not in ("gpio", "i2c"):
+        return ()
+    where = safe.HEADER if bus.device in HEADERS else bus.device
     lines = device.safeguard(level(values, device, "crash", crash))
-    return tuple(line.replace("gpio ", f"gpio {chip} ", 1) for line in lines)
+    return tuple(line.replace(f"{bus.kind} ", f"{bus.kind} {where} ", 1) for line in lines)
 
 
 def renew(path: Path, steps: Mapping[str, tuple[str, ...]]) -> None:

@@ -9,6 +9,7 @@ keeps an output as it was when the process that set it ends, for good and for il
     wait 0.1
 
 `gpio CHIP LINE LEVEL`: CHIP is a path, or `header` for the Pi's own pins.
+`i2c BUS ADDRESS REGISTER MASK VALUE`: the bits of MASK in a register of 8 bits become VALUE.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ LINE_REQUEST = struct.Struct("=I252x 32s QI20x IIQQ 216x II20xi")
 """One offset of 64, consumer, flags, number of attributes, one attribute of 10 (id, padding,
 values, mask), number of lines, event buffer, descriptor."""
 CHIP_INFO = struct.Struct("=32s32sI")
+I2C_SLAVE = 0x0703
+"""linux/i2c-dev.h: the address that reads and writes are for."""
 PI_CHIPS = (b"pinctrl-bcm", b"pinctrl-rp1")
 
 Steps = Mapping[str, tuple[str, ...]]
@@ -80,17 +83,15 @@ def write(path: Path, steps: Steps) -> None:
 
 def left_over(before: Steps, now: Steps) -> dict[str, tuple[str, ...]]:
     """Of the outputs before, those whose lines no output has now: a new configuration left them."""
-    used = {_target(step) for steps in now.values() for step in steps} - {()}
-    return {
-        name: steps
-        for name, steps in before.items()
-        if not used & ({_target(step) for step in steps} - {()})
-    }
+    used = {target for steps in now.values() for target in _targets(steps)}
+    return {name: steps for name, steps in before.items() if not used & _targets(steps)}
 
 
-def _target(step: str) -> tuple[str, ...]:
-    words = step.split()
-    return tuple(words[1:3]) if words[:1] == ["gpio"] else ()
+def _targets(steps: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """The lines and bits that these steps are about."""
+    sizes = {"gpio": 3, "i2c": 5}
+    words = [step.split() for step in steps]
+    return {tuple(word[: sizes[word[0]]]) for word in words if word[0] in sizes}
 
 
 def carry_out(name: str, steps: tuple[str, ...]) -> bool:
@@ -142,4 +143,19 @@ def wait(seconds: str) -> None:
     time.sleep(min(LONGEST_WAIT, max(0.0, float(seconds))))
 
 
-VERBS: dict[str, Callable[..., None]] = {"gpio": gpio, "wait": wait}
+def i2c(bus: str, address: str, register: str, mask: str, value: str) -> None:
+    """Changes some bits of a register. OSError."""
+    number, bits = int(register, 0), int(mask, 0)
+    descriptor = os.open(bus, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, I2C_SLAVE, int(address, 0))
+        now = 0
+        if bits != 0xFF:
+            os.write(descriptor, bytes([number]))
+            now = os.read(descriptor, 1)[0]
+        os.write(descriptor, bytes([number, (now & ~bits) | (int(value, 0) & bits)]))
+    finally:
+        os.close(descriptor)
+
+
+VERBS: dict[str, Callable[..., None]] = {"gpio": gpio, "i2c": i2c, "wait": wait}

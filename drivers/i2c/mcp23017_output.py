@@ -33,6 +33,7 @@ class Mcp23017Output:
         ] = True,
     ) -> None:
         self._chip = Mcp23017Registers(bus, address)
+        self._address = address
         self._bit = 1 << pin
         self._active_high = active_high
         self._level = not active_high
@@ -63,6 +64,12 @@ class Mcp23017Output:
 
     def close(self) -> None:
         """The chip keeps the level: it has no idea of who drives it."""
+
+    def safeguard(self, value: Value) -> Sequence[str]:
+        high = bool(value) == self._active_high
+        port, mask = (1, self._bit >> 8) if self._bit > 0xFF else (0, self._bit)
+        latch = f"i2c 0x{self._address:02x} {OLAT + port} {mask} {mask if high else 0}"
+        return (latch, f"i2c 0x{self._address:02x} {IODIR + port} {mask} 0")
 
     def _check(self) -> None:
         if self._chip.get(IODIR) & self._bit:

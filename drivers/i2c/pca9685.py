@@ -100,6 +100,11 @@ class Pca9685:
     def close(self) -> None:
         """The chip keeps the level."""
 
+    def safeguard(self, value: Value) -> Sequence[str]:
+        data = encode(self.parse(value), *self._ends, servo=self._servo)
+        at = f"i2c 0x{self._address:02x}"
+        return tuple(f"{at} {self._first + n} 0xff {byte}" for n, byte in enumerate(data))
+
     def _write(self, level: float) -> None:
         data = encode(level, *self._ends, servo=self._servo)
         # Without auto-increment (after a reset) one byte a transfer is written.

@@ -29,6 +29,7 @@ from gateway.state import Store
 from tests.gateway.fake_clock import FakeClock
 
 TTL = 30.0
+LATE = 300.0  # seconds by which this world's worker is late at most
 START = 1_767_225_600.0  # wall seconds when the world begins
 LIMITS = {
     # Two of a group, with a dead time and every other limit.
@@ -245,8 +246,8 @@ class World(RuleBasedStateMachine):
             assert line.ours or since >= least - 0.001, f"{device} turned after {since:.1f} s"
         if level:
             self._check_turning_on(device, own)
-            # Control counts what is under way from when it told: within a command's life.
-            line.ups = [up for up in line.ups if self.time - up < 3600 - TTL] + [self.time]
+            # A crash hides when that arrived which was told: then it counts from the telling.
+            line.ups = [up for up in line.ups if self.time - up < 3600 - LATE] + [self.time]
             most = own.max_switches_per_hour
             assert not most or len(line.ups) <= most
         line.level, line.changed, line.ours = level, self.time, ours

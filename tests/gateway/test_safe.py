@@ -106,6 +106,34 @@ def test_after_a_crash_every_output_gets_its_level(tmp_path: Path, kernel: Kerne
     assert kernel.levels == [(17, 0), (23, 0), (24, 1), (24, 0)]
 
 
+def test_bits_of_a_chip_are_changed_and_the_others_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registers, pointer, addresses = {0x14: 0b0101, 0x00: 0xFF}, [0], []
+    monkeypatch.setattr(
+        "gateway.safe.fcntl.ioctl", lambda fd, number, address: addresses.append((number, address))
+    )
+
+    def write(descriptor: int, data: bytes) -> int:
+        pointer[0] = data[0]
+        if len(data) > 1:
+            registers[data[0]] = data[1]
+        return len(data)
+
+    monkeypatch.setattr("gateway.safe.os.open", lambda path, flags: 99)
+    monkeypatch.setattr("gateway.safe.os.close", lambda descriptor: None)
+    monkeypatch.setattr("gateway.safe.os.write", write)
+    monkeypatch.setattr("gateway.safe.os.read", lambda fd, count: bytes([registers[pointer[0]]]))
+    steps = (
+        "i2c /dev/i2c-1 0x20 20 4 0",
+        "i2c /dev/i2c-1 0x20 0 4 0",
+        "i2c /dev/i2c-1 0x40 6 0xff 9",
+    )
+    assert safe.carry_out("valve", steps)
+    assert registers == {0x14: 0b0001, 0x00: 0b11111011, 6: 9}
+    assert addresses == [(0x0703, 0x20), (0x0703, 0x20), (0x0703, 0x40)]
+
+
 def test_after_a_stop_in_good_order_nothing_is_touched(tmp_path: Path, kernel: Kernel) -> None:
     safe.write(tmp_path / safe.FILE, STEPS)
     assert safe.main(str(tmp_path), {"SERVICE_RESULT": "success"}) == 0
@@ -153,6 +181,7 @@ def test_the_steps_follow_from_the_configuration(tmp_path: Path) -> None:
     bus = [
       {name = "pins", kind = "gpio"}, {name = "more", kind = "gpio", device = "/dev/gpiochip2"},
       {name = "mock", kind = "gpio", device = "mock"},
+      {name = "i2c", kind = "i2c", device = "/dev/i2c-1"},
     ]
     device = [
       {name = "a", driver = "relay", bus = "pins", pin = 4, active_high = false, crash = "on"},
@@ -160,6 +189,8 @@ def test_the_steps_follow_from_the_configuration(tmp_path: Path) -> None:
       {name = "c", driver = "relay", bus = "mock", pin = 6},
       {name = "d", driver = "blind", bus = "pins", up_pin = 7, down_pin = 8,
        travel_up = 9, travel_down = 9},
+      {name = "e", driver = "mcp23017_output", bus = "i2c", address = 0x21, pin = 9},
+      {name = "f", driver = "pca9685", bus = "i2c", pin = 1},
       {name = "host", driver = "host"},
     ]
     """
@@ -169,6 +200,11 @@ def test_the_steps_follow_from_the_configuration(tmp_path: Path) -> None:
         "a": ("gpio header 4 0",),
         "b": ("gpio /dev/gpiochip2 5 1",),
         "d": ("gpio header 7 0", "gpio header 8 0"),
+        "e": ("i2c /dev/i2c-1 0x21 21 2 0", "i2c /dev/i2c-1 0x21 1 2 0"),
+        "f": tuple(
+            f"i2c /dev/i2c-1 0x40 {register} 0xff {byte}"
+            for register, byte in [(10, 0), (11, 0), (12, 0), (13, 16)]
+        ),
     }
     store.close()
 
