@@ -1,7 +1,8 @@
 # make demo    shows the gateway at work; ARGS="--for 20" for a run without a terminal
 # make venv    .venv with the command `tidegate`
 # make test    lint, types and tests
-# make fuzz    the decoders against atheris, for a minute; ARGS="-max_total_time=600" for longer
+# make fuzz    the decoders against atheris, for a minute, and what comes in over MQTT, 10^6 times;
+#              ARGS="-max_total_time=600" for longer
 # make torture kills and power cuts by the hundred; half an hour
 # make test-rabbit: the tests with RabbitMQ; three minutes, 500 MB
 # make deb     the Debian package, in dist/
@@ -49,6 +50,7 @@ model: $(VENV)/installed-dev
 fuzz: $(VENV)/installed-dev
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0'
 	$(VENV)/bin/python -m tests.fuzz.decoders $(or $(ARGS),-max_total_time=60)
+	$(VENV)/bin/python -m tests.fuzz.commands $(or $(ARGS),-runs=1000000)
 
 # Long runs for a release: 1,000 kills, 200 power cuts of each kind (those on a loop device need
 # root), the journal's model at random. About half an hour.

@@ -22,8 +22,8 @@ QUALITIES = {"bad": Quality.BAD, "uncertain": Quality.UNCERTAIN}
 WORDS: dict[str, Value] = {"true": True, "on": True, "false": False, "off": False}
 STATES = {"status": ("offline", "online"), "link": ("down", "up"), "clock": ("unset", "set")}
 """What each may be: not so, so."""
-HEAD = frozenset({"time", "device", "epoch", "seq", "clock"})
-NO_SAMPLE = ("outcome", "cause", "gap_epoch", "text")
+HEAD = frozenset({"time", "device", "class", "epoch", "seq", "clock"})
+NO_SAMPLE = ("outcome", "cause", "gap_epoch", "text", "record")
 """Fields of the gateway's entries that are not readings."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|min|h|d)?")
 
@@ -37,6 +37,7 @@ class Moment:
     """Everything that a line says. at: seconds from the beginning; device to its readings.
 
     online, link, clock: what changes. wishes: output to the value that a person commands.
+    recorded: it is an entry of a gateway, which may have had other devices.
     """
 
     at: float
@@ -46,6 +47,7 @@ class Moment:
     wishes: Mapping[str, Value]
     link: bool | None = None
     clock: bool | None = None
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def _moment(at: float, line: int, row: Mapping[str, Any], where: str) -> Moment:
         wishes,
         _state("link", row["link"], where) if "link" in row else None,
         _state("clock", row["clock"], where) if "clock" in row and "device" not in row else None,
+        "device" in row,
     )
 
 

@@ -135,6 +135,8 @@ class Simulation:
         devices = {name.rpartition(".")[0] for name in known} | set(self._attached)
         outputs = {n for n, one in self._attached.items() if isinstance(one.device, Actuator)}
         for moment in self._scenario.moments:
+            if moment.recorded:
+                continue
             read = (f"{n}.{r.channel}" for n, found in moment.readings.items() for r in found)
             _refuse(moment, read, known, "channel")
             _refuse(moment, moment.online, devices, "device")
@@ -181,6 +183,8 @@ class Simulation:
         for name, online in moment.online.items():
             self._gone_or_back(name, online)
         for name, readings in moment.readings.items():
+            if moment.recorded and name not in self._attached:
+                continue
             held = self._held.setdefault(name, _Held(self._interval(name), self.clock.now))
             held.readings.update({reading.channel: reading for reading in readings})
             held.due = self.clock.now + held.interval

@@ -137,7 +137,9 @@ class Connection:
             return
         if self._five:
             filters = [
-                (topic, SubscribeOptions(qos, retainHandling=NO_RETAINED)) for topic, qos in filters
+                # As published: one that is retained now is refused too, not only a later copy.
+                (topic, SubscribeOptions(qos, retainAsPublished=True, retainHandling=NO_RETAINED))
+                for topic, qos in filters
             ]
         self.client.subscribe(filters)
         self._waiting = ("SUBSCRIBE", self._now + SUBACK_TIMEOUT)

@@ -59,6 +59,7 @@ def test_a_gateways_own_entries_and_a_restless_limit(
         for n in range(4)
     ]
     lines.append(json.dumps({**entry, "id": "a", "outcome": "done", "seq": 9}))
+    lines.append(json.dumps({**entry, "device": "sold", "class": "telemetry", "x": 1, "seq": 10}))
     bad = {**entry, "time": "2026-06-21T10:03:30Z", "temperature": None}
     lines.append(json.dumps({**bad, "temperature_quality": "bad"}))
     lines.append(json.dumps({"time": "2026-06-21T10:10:00Z", "cooler.set": True}))

@@ -229,10 +229,10 @@ def test_subscriptions_are_renewed_whatever_the_broker_remembers(
 
 
 def test_a_retained_command_is_not_even_asked_for(scripted: ScriptedBroker) -> None:
-    """P28: Retain Handling 2, QoS 1, in the subscription options (MQTT 5.0, 3.8.3.1)."""
+    """P28: Retain Handling 2, Retain As Published, QoS 1, in the options (MQTT 5.0, 3.8.3.1)."""
     with LinkRig(scripted.url) as rig:
         eventually(lambda: rig.up)
-    assert [options for _, options in scripted.filters[0]] == [0x21, 0x21]
+    assert [options for _, options in scripted.filters[0]] == [0x29, 0x29]
 
 
 def test_a_command_from_before_is_known_by_the_nonce(scripted: ScriptedBroker) -> None:
