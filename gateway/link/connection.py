@@ -34,8 +34,8 @@ F = TypeVar("F", bound=Callable[..., None])
 
 CONNACK_TIMEOUT = 5.0
 SUBACK_TIMEOUT = 10.0
-NO_RETAINED = 2
-"""Retain handling: a retained command is not even sent (MQTT 5, 3.8.3.1)."""
+COMMANDS: Any = {"retainHandling": 2, "retainAsPublished": True}
+"""A retained command is not even sent, and one that is retained just now says so (3.8.3.1)."""
 
 
 class Connection:
@@ -136,11 +136,7 @@ class Connection:
             self._waiting, self.open = None, True
             return
         if self._five:
-            filters = [
-                # As published: one that is retained now is refused too, not only a later copy.
-                (topic, SubscribeOptions(qos, retainAsPublished=True, retainHandling=NO_RETAINED))
-                for topic, qos in filters
-            ]
+            filters = [(topic, SubscribeOptions(qos, **COMMANDS)) for topic, qos in filters]
         self.client.subscribe(filters)
         self._waiting = ("SUBSCRIBE", self._now + SUBACK_TIMEOUT)
 
