@@ -131,11 +131,17 @@ class Listener:
     """Subscribes to everything, and publishes. messages: all that came, in order."""
 
     def __init__(
-        self, port: int, topic: str = "#", username: str = "", password: str = "", qos: int = 1
+        self,
+        port: int,
+        topic: str = "#",
+        username: str = "",
+        password: str = "",
+        qos: int = 1,
+        version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
     ) -> None:
         self.messages: list[paho.MQTTMessage] = []
         self._subscribed: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        client = paho.Client(CallbackAPIVersion.VERSION2, protocol=version)
 
         def connected(*_: Any) -> None:
             client.subscribe(topic, qos)

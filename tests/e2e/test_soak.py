@@ -98,13 +98,18 @@ class Chaos:
     def kill_gateway(self) -> None:
         self.kills += 1
         self._gateway.end(signal.SIGKILL)
-        self._rest(0, 2)
-        self._gateway.start()
+        self._start_gateway()
 
     def restart_gateway(self) -> None:
         assert self._gateway.end(signal.SIGTERM) == 0
+        self._start_gateway()
+
+    def _start_gateway(self) -> None:
         self._rest(0, 2)
+        taken = self._line.taken
         self._gateway.start()
+        # Not before it is up does it know what to do with a signal.
+        eventually(lambda: self._line.taken > taken, "the gateway connects")
 
 
 @pytest.fixture

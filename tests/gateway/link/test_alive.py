@@ -58,7 +58,7 @@ def test_garbage_instead_of_a_welcome(scripted: ScriptedBroker, instead: bytes) 
         rig.until(lambda: len(scripted.hellos) >= 2)
         assert not rig.up
         scripted.instead = None
-        eventually(lambda: rig.up)
+        rig.until(lambda: rig.up)
 
 
 @pytest.mark.parametrize("seed", range(20))
