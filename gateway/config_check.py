@@ -9,7 +9,7 @@ from gateway.catalog import Driver, has_chip
 from gateway.codecs import topics
 from gateway.config_devices import Configured
 from gateway.config_report import Place, nearest
-from gateway.config_wiring import check_addresses, check_multiplexers
+from gateway.config_wiring import check_addresses, check_multiplexers, check_selects
 from gateway.settings import (
     NAME_PATTERN,
     AlarmSettings,
@@ -91,6 +91,7 @@ def check_devices(
         _check_device(device.settings, device)
         _check_bus_of(device, buses, named)
     check_addresses(devices, buses, _option)
+    check_selects(devices, buses)
     _check_pins(devices, buses)
     _check_ports(devices)
 

@@ -82,6 +82,20 @@ def check_addresses(
         seen.append((device, address))
 
 
+def check_selects(devices: Sequence[Configured], buses: Mapping[str, BusSettings]) -> None:
+    """A chip select is one chip's."""
+    first: dict[str, Configured] = {}
+    for device in devices:
+        bus = buses.get(device.settings.bus)
+        if bus is not None and bus.kind == "spi":
+            other = first.setdefault(bus.name, device)
+            if other is not device:
+                device.place.at("bus").error(
+                    f'{bus.device} is already that of "{other.settings.name}"',
+                    "a chip select has one chip; /dev/spidev0.1 is the next",
+                )
+
+
 def _clash(device: Configured, address: object, whose: str) -> None:
     shown = f"0x{address:02x}" if isinstance(address, int) else f"{address}"
     place = device.place.at("address")

@@ -79,6 +79,12 @@ def test_what_is_refused(text: str, place: str, message: str) -> None:
     assert f"{place}: {message}" in errors(I2C, text)
 
 
+def test_a_chip_select_has_one_chip() -> None:
+    bus = '[[bus]]\nname = "spi"\nkind = "spi"\ndevice = "/dev/spidev0.0"\n'
+    two = device("a", "spi", "max31855") + device("b", "spi", "max31865")
+    assert errors(bus, two) == ['device[b].bus: /dev/spidev0.0 is already that of "a"']
+
+
 def test_pins_of_one_expander_are_devices_of_their_own() -> None:
     inputs = device("in", "main", "mcp23017", "pins = { door = 0, leak = 9 }")
     output = device("out", "main", "mcp23017_output", "pin = 3")
