@@ -6,6 +6,7 @@ The chips are those of the unit tests, on the rig's bus. One look at each, fault
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -224,6 +225,57 @@ def test_a_contact_on_a_line_of_the_kernel(wired: tuple[Any, Any]) -> None:
     for level in (1, 0):
         guest.gpio_pull(22, level)
         assert look(guest, HEAD + PINS)["door"]["contact"] is (level == 0)
+
+
+EDGES = """\
+[[device]]
+name = "gas"
+driver = "s0"
+bus = "pins"
+pin = 23
+measures = "volume"
+pulses_per_unit = 100
+debounce = 0
+pull = "none"
+[[device]]
+name = "button"
+driver = "contact"
+bus = "pins"
+pin = 24
+channel = "button"
+pull = "none"
+debounce = 0
+[[device]]
+name = "fan"
+driver = "frequency"
+bus = "pins"
+pin = 25
+pull = "none"
+"""
+
+
+def test_edges_are_counted_by_the_kernel(wired: tuple[Any, Any]) -> None:
+    guest, _ = wired
+    for pin in (23, 24, 25):
+        guest.gpio_pull(pin, 1)
+    guest.run("cat > /tmp/edges.toml", input=HEAD + EDGES, check=True)
+    command = "cd /src && python3 -m tests.rig.listen /tmp/edges.toml"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with guest.popen(command, **pipes) as process:
+        try:
+            assert process.stdout.readline().strip() == "ready"
+            for _ in range(7):
+                for level in (0, 1):
+                    for pin in (23, 24, 25):
+                        guest.gpio_pull(pin, level)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            said = json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+    assert said["gas"]["volume"] == 0.07
+    assert said["button"] == {"button": True, "count": 7}
+    assert said["fan"]["frequency"] > 0
 
 
 def test_the_adapter_is_unplugged_and_plugged_in_again(wired: tuple[Any, Any]) -> None:
