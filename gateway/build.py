@@ -22,7 +22,7 @@ from gateway.build_devices import (
     describe_device,
     make_appliances,
 )
-from gateway.build_link import make_link, stop_link
+from gateway.build_link import make_batches, make_link, stop_link
 from gateway.build_local import make_local
 from gateway.build_orders import Position, make_handlers
 from gateway.build_safe import renew, steps_of
@@ -32,7 +32,6 @@ from gateway.codecs.base import About, Dialect, Settlement
 from gateway.control import Control
 from gateway.journal import Journal
 from gateway.journal_open import open_journal
-from gateway.link.batches import Batches
 from gateway.link.link import Link
 from gateway.lock import StateInUse, hold
 from gateway.outbox import Outbox
@@ -116,7 +115,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
         make_rules=rules.make if rules else None,
         authority=make_authority(settings),
     )
-    batches = Batches(outbox) if settings.upstream.batch_every else None
+    batches = make_batches(settings, outbox)
     link = make_link(
         settings,
         batches or outbox,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.codecs.base import Dialect, LinkState
 from gateway.control import Control
-from gateway.link.batches import Batches
 from gateway.link.link import Link
 from gateway.link.login import Login
 from gateway.link.pacing import Pace
@@ -16,7 +16,19 @@ from gateway.link.tls import TlsFiles
 from gateway.outbox import Outbox
 from gateway.settings import Settings
 
+if TYPE_CHECKING:
+    from gateway.link.batches import Batches
+
 log = logging.getLogger(__name__)
+
+
+def make_batches(settings: Settings, outbox: Outbox) -> Batches | None:
+    """What stands before the outbox where readings wait for a batch."""
+    if not settings.upstream.batch_every:
+        return None
+    from gateway.link.batches import Batches  # a house that does not wait does not load it
+
+    return Batches(outbox)
 
 
 def make_link(
