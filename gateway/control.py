@@ -42,7 +42,7 @@ audit = logging.getLogger("tidegate.audit")
 
 Raise = Callable[[str, bool, str], None]
 """Name of an alarm, whether its cause is there, text."""
-IDLE = 5.0  # seconds between two turns without work, so that the heartbeat shows
+IDLE = 20.0  # seconds between two turns without work, so that the heartbeat shows
 
 
 class Control:

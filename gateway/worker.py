@@ -23,8 +23,10 @@ from gateway.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
-IDLE = 5.0
+IDLE = 20.0
 """Seconds between two turns without work, so that the heartbeat shows."""
+LISTENING = 5.0
+"""Seconds between two looks whether a device that speaks by itself still does."""
 SHORTEST = 0.01  # seconds between two looks
 SAVE_TOTALS = 60.0
 """Seconds between two savings of a counter's total: the card's wear against what a crash loses."""
@@ -86,7 +88,7 @@ class Worker:
         now = self._clock.monotonic()
         for attached in self.devices.values():
             stream = isinstance(attached.device, Stream)
-            every = IDLE if stream else max(attached.interval, SHORTEST)
+            every = LISTENING if stream else max(attached.interval, SHORTEST)
             self._schedule.add(attached.name, every, now)
             attached.heard = attached.saved = now
             if isinstance(attached.device, Watched):

@@ -28,7 +28,7 @@ HANGS_UP = "the broker hangs up whenever it is sent"
 CHORES = 0.25
 """Seconds between two looks at deadlines and counters while much goes on."""
 
-HEAP = 0.004
+HEAP = 0.02
 """Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
 
 
