@@ -229,6 +229,7 @@ def make_outbox(settings: Settings, store: Store, clock: Clock) -> Outbox:
         order=values.order,
         expire=values.expire,
         memory=values.memory,
+        window=settings.upstream.window if settings.upstream.history == "same-topic" else 0,
         report=log.error,
     )
     store.raise_epoch(outbox.epoch)

@@ -43,13 +43,15 @@ class Outbox:
         expire: float = 0.0,
         memory: int = 4 << 20,
         history_rate: float = 0.0,
+        window: int = 0,
         report: Callable[[str], None] = _silent,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """epoch: durable already, higher than any before. before: the epoch of the last run, where
         it is known: it may have died before it wrote anything. open_journal may raise JournalFault:
         then the outbox begins in memory and tries again. report: told of faults in words, once
-        each, from the writer's thread. The rest are values of OutboxSettings and UpstreamSettings.
+        each, from the writer's thread. window: of a backlog that is sent one by one, so many may
+        come twice after a crash; 0: no bound. The rest are values of OutboxSettings.
         """
         self._report = report
         journal = self._opened(open_journal)
@@ -73,6 +75,7 @@ class Outbox:
             fifo=order == "fifo",
             memory=memory,
             history_rate=history_rate,
+            window=window,
         )
         self._keeper = ShelfKeeper(self._core, self._lock, shelf, report)
         self._evictor = Evictor(self._core, self._lock, expire)

@@ -31,7 +31,7 @@ GROUP = 64 << 10
 SWELL = 4
 """An entry in memory takes about four times the bytes of its record."""
 
-FORGETS = 100
+FORGETS = 25
 """Acknowledgements that are noted together: so many may come twice after a crash."""
 
 
@@ -83,8 +83,10 @@ class Core:
         fifo: bool,
         memory: int,
         history_rate: float,
+        window: int = 0,
     ) -> None:
         now = monotonic()
+        self._window = window
         self.epoch = epoch
         self.seq = 0
         self.lanes = Lanes(epoch, written, fifo)
@@ -100,6 +102,8 @@ class Core:
         """Records of the backlog are about to go: none of them may be taken."""
         self.forgets: set[Key] = set()
         self.forget_since = 0.0
+        self.noting = 0
+        """Acknowledgements that the writer is about to note."""
         self.refusals: list[tuple[Item, str]] = []
         self.retried: set[Key] = set()
         """Entries of the shelf that are being tried again."""
@@ -178,6 +182,10 @@ class Core:
 
     def take(self, limit: int, history: int, least: Klass) -> list[tuple[Entry, Lane]]:
         now = self.monotonic()
+        if self._window:
+            # What comes twice after a crash is what flies and what is not noted: no more than this.
+            unnoted = len(self.lanes.flying) + len(self.forgets) + self.noting
+            history = max(0, min(history, self._window - unnoted))
         history = 0 if self.evicting else self.rate.allowance(now, min(limit, history))
         taken = self.lanes.take(limit, limit if self._fifo else history, least)
         self.rate.spend(taken)

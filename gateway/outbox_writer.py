@@ -154,6 +154,7 @@ class Writer:
         with self._lock:
             self._core.forget(self._backlog.accounted())
             keys, self._core.forgets = self._core.forgets, set()
+            self._core.noting = len(keys)
         if keys:
             journal.forget(keys)
             self._unsettled = True
@@ -163,7 +164,10 @@ class Writer:
         if self._journal is None:
             return
         if self._unsettled:
-            self._journal.settle(sync=False)
+            try:
+                self._journal.settle(sync=False)
+            finally:
+                self._core.noting = 0  # a disk that fails must not hold the backlog back
             self._unsettled = False
             self._unsynced_since = self._unsynced_since or now
         elif self._unsynced_since is not None and now >= self._unsynced_since + CURSOR_SYNC:

@@ -24,7 +24,7 @@ def sample(value: float = 1.0) -> Sample:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Outbox]:
-    def outbox(journal: MemoryJournal, **options: str) -> Outbox:
+    def outbox(journal: MemoryJournal, **options: object) -> Outbox:
         return Outbox(
             epoch=1,
             open_journal=lambda: journal,
@@ -121,3 +121,28 @@ def test_a_mark_that_fails_does_not_write_its_group_twice(make: Callable[..., Ou
     assert outbox.stats().storage == "ok"
     assert journal.mark() == Mark(1, 0, clean=False)
     assert len(told) == 2  # that it fails, and that it works again
+
+
+def test_what_flies_and_what_is_not_noted_is_no_more_than_the_window(
+    make: Callable[..., Outbox],
+) -> None:
+    """So many may come twice after a crash, and no more. W3d of the bench."""
+    outbox = make(MemoryJournal(1 << 20), window=100)
+    for value in range(400):
+        outbox.append(sample(value))
+    outbox.step()
+    outbox.link_changed(True)
+    done = 0
+    outbox.take(1)  # somebody wants the backlog: it is read
+    outbox.step()
+    flying = 1
+    while done < 400:
+        taken = outbox.take(100 - flying)
+        flying += len(taken)
+        assert flying + len(outbox._core.forgets) <= 100
+        answered = [*outbox._core.lanes.flying][:30]
+        outbox.accepted(answered)
+        done, flying = done + len(answered), flying - len(answered)
+        if not taken:
+            outbox.step()
+    assert outbox.stats().kept == 0
