@@ -16,7 +16,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test soak test-rabbit fuzz model torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test mutation soak test-rabbit fuzz model torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -51,6 +51,10 @@ fuzz: $(VENV)/installed-dev
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0'
 	$(VENV)/bin/python -m tests.fuzz.decoders $(or $(ARGS),-max_total_time=60)
 	$(VENV)/bin/python -m tests.fuzz.commands $(or $(ARGS),-runs=1000000)
+
+# Small changes of the decisions, one at a time, that their tests have to notice: about 20 minutes.
+mutation: $(VENV)/installed-dev
+	$(VENV)/bin/python -m tests.mutation $(ARGS)
 
 # Long runs for a release: 1,000 kills, 200 power cuts of each kind (those on a loop device need
 # root), the journal's model at random. About half an hour.

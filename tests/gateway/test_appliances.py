@@ -44,6 +44,12 @@ def test_a_plain_command_runs_and_lives_for_its_ttl() -> None:
     assert consider(COMMAND, True, CALM) == Allow(True, NOW.wall + 30.0)
 
 
+def test_who_signed_and_may_not_is_told_so_before_the_lock() -> None:
+    situation = replace(CALM, unauthorised="guests may not command pump", locked=True)
+    verdict = consider(COMMAND, True, situation)
+    assert verdict == Refuse(Outcome.REFUSED, "guests may not command pump")
+
+
 def test_its_own_expiry_counts_where_it_has_one() -> None:
     command = replace(COMMAND, expires=NOW.wall + 5)
     assert consider(command, True, CALM) == Allow(True, NOW.wall + 5)
