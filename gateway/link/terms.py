@@ -8,50 +8,50 @@ from gateway.link.hello import Hello
 from gateway.link.reasons import BAD_VERSION, NO_QOS, NO_RETAIN
 
 TRIALS = 2
-"""Silence at a CONNECT of version 5, then a session with 3.1.1: so often, and it is settled. Once
-may have been a connection that broke at a bad moment."""
+"""Silence at two CONNECTs of version 5, then a session with 3.1.1: so often, and it is settled.
+Once may have been connections that broke at a bad moment."""
 
 
 class Versions:
     """Which MQTT version to speak. With "auto", 5 first.
 
     A broker that refuses 5 gets 3.1.1 from then on. One that does not answer a CONNECT of version 5
-    at all (RabbitMQ 3.10) gets 3.1.1 in turn with 5, until it is plain which of them works.
+    at all (RabbitMQ 3.10) gets 3.1.1 at every third try, until it is plain which of them works.
     """
 
     def __init__(self, configured: str) -> None:
         self._configured = configured
-        self._settled: dict[str, str] = {}
-        self._trial: dict[str, str] = {}
+        self._settled: set[str] = set()
+        self._silences: dict[str, int] = {}
         self._won: dict[str, int] = {}
 
     def of(self, url: str) -> str:
         if self._configured != "auto":
             return self._configured
-        return self._settled.get(url) or self._trial.get(url) or "5"
+        third = self._silences.get(url, 0) % 3 == 2
+        return "3.1.1" if third or url in self._settled else "5"
 
     def refused(self, url: str, code: int | None) -> bool:
         """No session came about. True when this settles that the broker gets 3.1.1."""
         if self._configured != "auto" or url in self._settled:
             return False
         if self.of(url) == "5" and code == BAD_VERSION:
-            self._settled[url] = "3.1.1"
+            self._settled.add(url)
             return True
         if code is None:
-            self._trial[url] = "3.1.1" if self.of(url) == "5" else "5"
+            self._silences[url] = self._silences.get(url, 0) + 1
         return False
 
     def worked(self, url: str) -> bool:
         """A session came about. True when this settles that the broker gets 3.1.1."""
         if self._configured != "auto" or url in self._settled:
             return False
-        if self._trial.pop(url, "5") == "5":
-            self._won.pop(url, None)
-            return False
-        self._won[url] = self._won.get(url, 0) + 1
+        by_trial = self.of(url) == "3.1.1"
+        self._silences[url] = 0
+        self._won[url] = self._won.get(url, 0) + 1 if by_trial else 0
         if self._won[url] < TRIALS:
             return False
-        self._settled[url] = "3.1.1"
+        self._settled.add(url)
         return True
 
 
