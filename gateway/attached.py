@@ -74,6 +74,11 @@ class Attached:
         self.told.update((one.channel, now) for one in found)
         return found
 
+    def registers(self) -> list[tuple[str, float]]:
+        """What its registers showed last, for the next start: channel and value."""
+        found = ((channel, one.to_keep()) for channel, one in self.rising.items())
+        return [(channel, value) for channel, value in found if value is not None]
+
     def worth(self, readings: Iterable[Reading], now: float) -> tuple[Reading, ...]:
         """What of one look is recorded: totals added up, filtered, rounded."""
         channels = self.channels

@@ -98,7 +98,7 @@ def attach(settings: Settings, store: Store) -> dict[str, Attached]:
             if channel.counter
         }
         one = Attached(values.name, device, values.interval, make_filters(values), totals)
-        one.rising = make_rising(values, device)
+        one.rising = make_rising(values, device, partial(store.total, values.name))
         if isinstance(device, Actuator) and values.output is not None:
             one.start = level(values, device, "start", values.output.start)
             one.stop = level(values, device, "stop", values.output.stop)
@@ -107,11 +107,18 @@ def attach(settings: Settings, store: Store) -> dict[str, Attached]:
     return attached
 
 
-def make_rising(values: DeviceSettings, device: Device) -> dict[str, Rising]:
-    """The registers that only count up, by channel; a filter can say otherwise."""
+def make_rising(
+    values: DeviceSettings, device: Device, known: Callable[[str], float]
+) -> dict[str, Rising]:
+    """The registers that only count up, by channel; a filter can say otherwise.
+
+    known: what a channel's register showed when the gateway stopped, 0.0 if it is new.
+    """
     said = {name: rule.rising for name, rule in values.filter.items() if rule.rising is not None}
     return {
-        channel.name: Rising(partial(log.warning, "%s: %s %s", values.name, channel.name))
+        channel.name: Rising(
+            partial(log.warning, "%s: %s %s", values.name, channel.name), known(channel.name)
+        )
         for channel in device.channels
         if said.get(channel.name, channel.rising)
     }

@@ -18,13 +18,19 @@ ROLL_FROM, ROLL_TO = 0.98, 0.02
 
 
 class Rising:
-    """One register. report is told in words of what changed for good."""
+    """One register. report is told in words of what changed for good. known: what it showed when
+    the gateway stopped, 0: not known, so that a meter that was changed meanwhile is noticed."""
 
-    def __init__(self, report: Callable[[str], None]) -> None:
+    def __init__(self, report: Callable[[str], None], known: float = 0.0) -> None:
         self._report = report
-        self._last: float | None = None
+        self._known = known
+        self._last: float | None = known or None
         self._candidate = 0.0
         self._below = 0
+
+    def to_keep(self) -> float | None:
+        """What is worth keeping for the next start; None: nothing new."""
+        return None if self._last == self._known else self._last
 
     def judged(self, reading: Reading) -> Reading:
         """The reading; uncertain while it is lower than the one before, and nothing explains it."""

@@ -293,6 +293,8 @@ class Worker:
             except DriverError as error:
                 log.error("%s: not closed properly: %s", attached.name, error)
             self._save(attached, self._clock.monotonic())
+            for channel, value in attached.registers():
+                self._save_total(attached.name, channel, value)
 
     def _put_to_stop(self, attached: Attached, value: Value) -> None:
         """The stop state, now: nobody else waits for the bus any more."""

@@ -72,6 +72,18 @@ def test_what_is_no_number_is_left_alone() -> None:
     assert bench.qualities(1.0) == "g"
 
 
+def test_a_meter_that_was_changed_while_the_gateway_stood_is_noticed() -> None:
+    bench = Bench()
+    assert bench.register.to_keep() is None
+    assert bench.qualities(5000.0) == "g"
+    assert bench.register.to_keep() == 5000.0
+    bench.register = Rising(bench.told.append, 5000.0)
+    assert bench.register.to_keep() is None
+    assert bench.qualities(3.0, 3.0, 3.1, 3.2) == "uugg"
+    assert bench.told == ["went back from 5000 to 3.1 and stays there: another meter?"]
+    assert bench.register.to_keep() == 3.2
+
+
 @given(st.lists(st.floats(0, 1e12)))
 def test_good_values_never_go_back_without_a_word(values: list[float]) -> None:
     bench = Bench()
@@ -89,7 +101,7 @@ class Meter:
 
 def test_which_channels_are_registers() -> None:
     values = DeviceSettings(name="m", driver="sml")
-    assert set(make_rising(values, Meter())) == {"energy_import"}  # type: ignore[arg-type]
+    assert set(make_rising(values, Meter(), lambda channel: 0.0)) == {"energy_import"}  # type: ignore[arg-type]
     said = {"energy_import": FilterSettings(rising=False), "power": FilterSettings(rising=True)}
     values = DeviceSettings(name="m", driver="sml", filter=said)
-    assert set(make_rising(values, Meter())) == {"power"}  # type: ignore[arg-type]
+    assert set(make_rising(values, Meter(), lambda channel: 0.0)) == {"power"}  # type: ignore[arg-type]

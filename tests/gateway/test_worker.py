@@ -529,3 +529,5 @@ def test_a_register_that_goes_back_is_uncertain() -> None:
         bench.turn(1.0)
         qualities.append(bench.samples[-1].readings[0].quality)
     assert qualities == [Quality.GOOD, Quality.UNCERTAIN, Quality.GOOD]
+    bench.worker.close()
+    assert bench.totals == {("meter", "temperature"): 101.0}, "for the next start"
