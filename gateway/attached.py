@@ -74,9 +74,12 @@ class Attached:
         self.told.update((one.channel, now) for one in found)
         return found
 
-    def registers(self) -> list[tuple[str, float]]:
-        """What its registers showed last, for the next start: channel and value."""
-        found = ((channel, one.to_keep()) for channel, one in self.rising.items())
+    def to_keep(self, stopping: bool) -> list[tuple[str, float]]:
+        """Totals that have changed, by channel; at a stop also what its registers showed."""
+        counts: dict[str, Total | Rising] = {**self.totals}
+        if stopping:
+            counts |= self.rising
+        found = ((channel, count.to_keep()) for channel, count in counts.items())
         return [(channel, value) for channel, value in found if value is not None]
 
     def worth(self, readings: Iterable[Reading], now: float) -> tuple[Reading, ...]:

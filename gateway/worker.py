@@ -275,12 +275,10 @@ class Worker:
         if attached.totals and now - attached.saved >= SAVE_TOTALS:
             self._save(attached, now)
 
-    def _save(self, attached: Attached, now: float) -> None:
+    def _save(self, attached: Attached, now: float, stopping: bool = False) -> None:
         attached.saved = now
-        for channel, total in attached.totals.items():
-            value = total.to_keep()
-            if value is not None:
-                self._save_total(attached.name, channel, value)
+        for channel, value in attached.to_keep(stopping):
+            self._save_total(attached.name, channel, value)
 
     def close(self) -> None:
         """Outputs to their stop states, devices closed, totals saved."""
@@ -292,9 +290,7 @@ class Worker:
                 attached.device.close()
             except DriverError as error:
                 log.error("%s: not closed properly: %s", attached.name, error)
-            self._save(attached, self._clock.monotonic())
-            for channel, value in attached.registers():
-                self._save_total(attached.name, channel, value)
+            self._save(attached, self._clock.monotonic(), stopping=True)
 
     def _put_to_stop(self, attached: Attached, value: Value) -> None:
         """The stop state, now: nobody else waits for the bus any more."""
