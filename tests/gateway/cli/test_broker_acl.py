@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,6 +171,7 @@ FILTERS = st.builds(
 )
 
 
+@hypothesis.settings(deadline=None)
 @given(FILTERS, FILTERS, TOPICS)
 def test_a_filter_that_covers_another_has_all_its_topics(
     wide: str, narrow: str, topic: str
@@ -184,6 +186,7 @@ def key(topic: str) -> str:
     return topic.replace("/", ".").replace("+", "*")
 
 
+@hypothesis.settings(deadline=None)
 @given(FILTERS, TOPICS.filter(lambda topic: "." not in topic and "+" not in topic))
 def test_routing_keys_are_allowed_as_their_topics_are(one: str, topic: str) -> None:
     pattern = routing_pattern([one])
@@ -193,6 +196,7 @@ def test_routing_keys_are_allowed_as_their_topics_are(one: str, topic: str) -> N
 PLAIN = FILTERS.filter(lambda one: "." not in one and "x+y" not in one)
 
 
+@hypothesis.settings(deadline=None)
 @given(PLAIN, PLAIN)
 def test_a_subscription_is_allowed_if_it_is_covered(wide: str, narrow: str) -> None:
     pattern = routing_pattern([wide], subscribing=True)

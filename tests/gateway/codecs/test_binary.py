@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import cbor2
+import hypothesis
 import msgpack
 import pytest
 from hypothesis import given
@@ -57,6 +58,7 @@ def depth(value: Any) -> int:
 
 
 @BOTH
+@hypothesis.settings(deadline=None, max_examples=50)
 @given(fields=MAPPINGS.filter(lambda value: depth(value) <= MAX_DEPTH))
 def test_what_is_written_reads_the_same_here_and_elsewhere(
     form: Format, loads: Loads, their_dumps: Any, their_loads: Loads, fields: dict[str, Any]
@@ -68,6 +70,7 @@ def test_what_is_written_reads_the_same_here_and_elsewhere(
 
 
 @BOTH
+@hypothesis.settings(deadline=None, max_examples=50)
 @given(value=VALUES)
 def test_what_others_write_is_read(
     form: Format, loads: Loads, their_dumps: Any, their_loads: Loads, value: Any
@@ -99,6 +102,7 @@ def test_floats_of_every_width_and_what_has_no_integer(
 
 
 @BOTH
+@hypothesis.settings(deadline=None, max_examples=50)
 @given(payload=st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_a_value_error(
     form: Format, loads: Loads, their_dumps: Any, their_loads: Loads, payload: bytes
@@ -111,6 +115,7 @@ def test_any_bytes_are_a_value_or_a_value_error(
 
 
 @BOTH
+@hypothesis.settings(deadline=None, max_examples=50)
 @given(fields=MAPPINGS, cut=st.integers(1, 50))
 def test_a_payload_cut_short_or_too_long_is_none(
     form: Format, loads: Loads, their_dumps: Any, their_loads: Loads, fields: Any, cut: int
@@ -199,6 +204,7 @@ def test_commands_in_the_dialect_or_as_a_json_envelope(
 
 
 @BOTH
+@hypothesis.settings(deadline=None, max_examples=50)
 @given(fields=st.dictionaries(st.text(), SCALARS, max_size=300))
 def test_no_mapping_begins_as_json_does(
     form: Format, loads: Loads, their_dumps: Any, their_loads: Loads, fields: dict[str, Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,6 +146,7 @@ VALUES = (
 )
 
 
+@hypothesis.settings(deadline=None)
 @given(VALUES)
 def test_bare_values_come_back_as_they_were(value: Any) -> None:
     back = bare_value(bare(value))
@@ -152,6 +154,7 @@ def test_bare_values_come_back_as_they_were(value: Any) -> None:
     assert type(back) is type(value)
 
 
+@hypothesis.settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_a_fact_or_unreadable(payload: bytes) -> None:
     for topic in ("tidegate/g/d/data/t", "tidegate/g/d/state", "tidegate/g/d/data"):

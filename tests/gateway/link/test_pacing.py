@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +40,7 @@ def test_bytes_a_second_are_paid_after_the_message() -> None:
     assert pace.available(104.1) > 0
 
 
+@hypothesis.settings(deadline=None)
 @given(
     st.floats(1, 1e5),
     st.lists(st.tuples(st.floats(0, 5), st.integers(1, 5000)), min_size=1, max_size=50),
