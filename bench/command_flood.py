@@ -8,6 +8,7 @@ second come in for one output. Prints both rates, their ratio, and what became o
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,12 @@ def readings(listener: Listener, seconds: float) -> float:
     return (arrived() - before) / seconds
 
 
+def processor(pid: int) -> float:
+    """Seconds of it that a process has had; proc(5), fields 14 and 15."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main(seconds: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder))
@@ -87,16 +94,21 @@ def main(seconds: float) -> int:
         gateway = subprocess.Popen([sys.executable, "-m", "gateway", "run", str(config)])
         try:
             listener.wait_for("tidegate/g/cellar/data", 10)
+            idle = processor(gateway.pid)
             quiet = readings(listener, seconds)
+            idle = processor(gateway.pid) - idle
             stopping = threading.Event()
             thread = threading.Thread(target=flood, args=(broker.port, stopping))
             thread.start()
+            busy = processor(gateway.pid)
             under = readings(listener, seconds)
+            busy = processor(gateway.pid) - busy
             stopping.set()
             thread.join()
             told = [json.loads(one) for one in listener.of("tidegate/g/lamp/result")]
             done = sum(one["outcome"] == "done" for one in told)
             print(f"telemetry: {quiet:.1f}/s quiet, {under:.1f}/s under the flood")
+            print(f"processor: {idle / seconds:.1%} quiet, {busy / seconds:.1%} under the flood")
             print(f"ratio {under / quiet:.3f}; {done} commands done, {len(told)} answers")
         finally:
             gateway.terminate()
