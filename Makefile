@@ -16,7 +16,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test mutation soak test-rabbit fuzz model torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz model torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -71,6 +71,10 @@ test-rabbit: $(VENV)/installed-dev
 soak: $(VENV)/installed-dev mosquitto
 	TIDEGATE_SOAK=$(or $(SECONDS),600) TIDEGATE_SOAK_SEED=$$$$ $(VENV)/bin/pytest -s -q \
 	  tests/e2e/test_soak.py $(ARGS)
+
+# How many small faults in the journal and in eviction the tests notice; all of them take hours.
+mutation-journal: $(VENV)/installed-dev
+	$(VENV)/bin/python -m bench.mutation $(or $(ARGS),--sample 200)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

@@ -147,8 +147,20 @@ def _open(disk: Disk, slot: int, header: Header, size: int) -> Segment:
     if seal is not None:
         segment.trust(seal)
     else:
+        segment.sealed = not _is_written_back(disk, segment)
         segment.know(segment.index(disk))
     return segment
+
+
+def _is_written_back(disk: Disk, segment: Segment) -> bool:
+    """What is read next is what the medium has. The page cache may have more: what a killed process
+    had not synced, and what a sync of it failed to write, which the system calls clean."""
+    try:
+        disk.sync(segment.name)
+        disk.drop_cache(segment.name)
+    except OSError:
+        return False  # never written again
+    return True
 
 
 def _adopt(disk: Disk, slot: int, size: int, found: Found) -> None:

@@ -52,21 +52,15 @@ class Ring:
         return len(self._space.wrecked)
 
     def _go_on(self) -> None:
-        """Write on where the last run ended. What was read there may be in the page cache only, so
-        it is synced before anybody is told that it is safe. What eviction left is not written on:
-        should the old segments be there yet, it counts only as what it was made as."""
+        """Write on where the last run ended. What eviction left is not written on: should the old
+        segments be there yet, it counts only as what it was made as."""
         newest = self._space.segments[-1] if self._space.segments else None
         if newest is None or newest.sealed:
             return
         if newest.header.replaces:
             newest.sealed = True
             return
-        try:
-            self._disk.sync(newest.name)
-        except OSError:
-            newest.sealed = True  # never written again
-        else:
-            self._space.active = newest
+        self._space.active = newest
         self._space.index(newest)
 
     # Writing
