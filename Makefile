@@ -74,7 +74,7 @@ soak: $(VENV)/installed-dev mosquitto
 
 # How many small faults in the journal and in eviction the tests notice; all of them take hours.
 mutation-journal: $(VENV)/installed-dev
-	$(VENV)/bin/python -m bench.mutation $(or $(ARGS),--sample 200)
+	$(VENV)/bin/python -m bench.mutation_journal $(or $(ARGS),--sample 200)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

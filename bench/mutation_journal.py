@@ -1,8 +1,8 @@
 """Mutation testing of the journal and of eviction: how many small faults the tests notice.
 
-    python -m bench.mutation                     # all of them: hours
-    python -m bench.mutation --sample 200        # at random, about half an hour
-    python -m bench.mutation --only eviction --sample 50
+    python -m bench.mutation_journal                     # all of them: hours
+    python -m bench.mutation_journal --sample 200        # at random, about half an hour
+    python -m bench.mutation_journal --only eviction --sample 50
 
 Each mutant is one change in one place: a comparison, an operator, a number, a condition negated, a
 statement left out. It is killed when one of the tests named here fails or takes too long.
