@@ -120,8 +120,13 @@ def deadline(command: Command, ttl: float) -> float:
 
 def life(command: Command, ttl: float, stamp: Stamp) -> float:
     """Seconds for which the command may still be begun, by a clock that does not jump."""
+    believable = command.expires is not None and stamp.synchronised
+    if command.received.boot_id != stamp.boot_id:  # resumed after a reboot
+        if command.expires is None or not believable:
+            return float("-inf")
+        return command.expires - stamp.wall
     left = ttl - (stamp.boot - command.received.boot)
-    if command.expires is None or not stamp.synchronised:
+    if command.expires is None or not believable:
         return left
     return min(left, command.expires - stamp.wall)
 

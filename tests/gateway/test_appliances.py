@@ -193,3 +193,11 @@ def test_locked_everything_goes_off_and_nothing_else_is_due() -> None:
         ("b", "closed", "lock", 70.0),
     ]
     assert overdue({"a": Output()}, rules, None, 70.0)[0].value is False
+
+
+def test_after_a_reboot_only_a_clock_that_can_be_believed_gives_a_command_life() -> None:
+    command = replace(COMMAND, expires=NOW.wall + 20)
+    after = Stamp(NOW.wall + 5, 10.0, "0ther", True)
+    assert life(command, 30.0, after) == 15.0
+    assert life(command, 30.0, replace(after, synchronised=False)) == float("-inf")
+    assert life(replace(command, expires=None), 30.0, after) == float("-inf")
