@@ -38,6 +38,8 @@ $(VENV)/installed: pyproject.toml
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "adding the tools for the tests ..."
 	@$(PIP) install --editable '.[demo,dev]'
+	@$(PIP) install --editable '.[peers]' >$(VENV)/peers.log 2>&1 || \
+	  echo "no drivers of others to compare with: sudo apt-get install gcc python3-dev"
 	@touch $@
 
 test: $(VENV)/installed-dev mosquitto lint

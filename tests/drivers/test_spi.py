@@ -185,6 +185,8 @@ def test_max31865_speaks_these_bytes_and_no_others() -> None:
 
 
 def test_against_the_drivers_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("adafruit_max31855")
+    pytest.importorskip("adafruit_max31865")
     rng, clock = random.Random(7), FakeClock()
     monkeypatch.setattr(time, "sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
     for _ in range(8):
