@@ -68,8 +68,22 @@ class Mutant:
     source: str
 
 
+class Plain(ast.NodeTransformer):
+    """Annotations are no code that a test could notice."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        for argument in (*node.args.args, *node.args.kwonlyargs):
+            argument.annotation = None
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.annotation = ast.Name("object", ast.Load())
+        return self.generic_visit(node)
+
+
 def mutants(file: Path) -> Iterator[Mutant]:
-    tree = ast.parse(file.read_text("utf-8"))
+    tree = Plain().visit(ast.parse(file.read_text("utf-8")))
     count = sum(1 for _ in ast.walk(tree))
     for number in range(count):
         for variant in range(2):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from drivers.base import Reading
-from gateway.eviction import MAX_LEVEL, Step, choose, is_expired, plan
+from gateway.eviction import Step, choose, is_expired, plan
 from gateway.journal import Chunk, Record
 from gateway.model import Gap, GapReason, Key, Klass, Recorded, Sample, Stamp
 
@@ -122,21 +122,21 @@ def test_only_neighbours_of_one_level_are_thinned_together() -> None:
 
 
 def test_the_younger_half_is_not_thinned() -> None:
-    chunks = [*full(2, level=MAX_LEVEL), *full(4)[2:]]
+    chunks = [*full(2, level=3), *full(4)[2:]]
     step = plan(chunks, 0.0)
     assert step == Step(GapReason.OLDEST, (chunks[0],), 0, until=chunks[0].last)
 
 
 def test_of_an_odd_number_the_middle_belongs_to_the_older_half() -> None:
-    chunks = [chunk(0, level=MAX_LEVEL), chunk(1), chunk(2)]
+    chunks = [chunk(0, level=3), chunk(1), chunk(2)]
     step = plan(chunks[:3], 0.0)
     assert step == Step(GapReason.OLDEST, (chunks[0],), 0, until=chunks[0].last)
-    chunks = [chunk(0, level=MAX_LEVEL), chunk(1), chunk(2), chunk(3), chunk(4)]
+    chunks = [chunk(0, level=3), chunk(1), chunk(2), chunk(3), chunk(4)]
     assert plan(chunks, 0.0) == Step(GapReason.THINNED, (chunks[1], chunks[2]), 1)
 
 
 def test_what_was_thinned_three_times_goes_as_the_oldest() -> None:
-    chunks = full(4, level=MAX_LEVEL)
+    chunks = full(4, level=3)
     assert plan(chunks, 0.0) == Step(GapReason.OLDEST, (chunks[0],), 0, until=chunks[0].last)
 
 
@@ -151,19 +151,31 @@ def test_what_is_dear_counts_whole_where_thinning_is_planned() -> None:
     assert step is not None
     assert step.reason is GapReason.THINNED
     too_dear = [chunk(0, 900, dear=403), chunk(1, 999, dear=0)]
-    step = plan([*too_dear, *full(4, level=MAX_LEVEL)[2:]], 0.0)
+    step = plan([*too_dear, *full(4, level=3)[2:]], 0.0)
     assert step is not None
     assert step.reason is GapReason.OLDEST
 
 
 def test_the_oldest_goes_and_what_is_dear_in_it_is_kept() -> None:
-    one, two = chunk(0, dear=200, level=MAX_LEVEL), chunk(1, 700, level=2)
+    one, two = chunk(0, dear=200, level=3), chunk(1, 700, level=2)
     assert plan([one, two], 0.0) == Step(GapReason.OLDEST, (one, two), 2, until=one.last)
 
 
 def test_two_chunks_full_of_dear_things_become_one() -> None:
     one, two = chunk(0, 1000, dear=450), chunk(1, 1000, dear=450, level=1)
     assert plan([one, two], 0.0) == Step(GapReason.OLDEST, (one, two), 0, until=two.last)
+
+
+def test_of_two_neighbours_one_with_telemetry_is_enough() -> None:
+    one, two = chunk(0, 500, dear=500), chunk(1, 1000, dear=100, level=3)
+    assert plan([one, two], 0.0) == Step(GapReason.OLDEST, (one, two), 0, until=two.last)
+
+
+def test_the_first_chunk_without_anything_dear_goes_where_no_pair_fits() -> None:
+    one, two = chunk(0, 1000, dear=950), chunk(1, 1000, level=3)
+    three = chunk(2, 1000, dear=950)
+    step = plan([one, three, two], 0.0)
+    assert step == Step(GapReason.OLDEST, (two,), 0, until=two.last)
 
 
 def test_dear_chunks_between_do_not_hold_the_telemetry_behind_them() -> None:
