@@ -29,6 +29,7 @@ TESTS = {
 }
 BAR = 0.9
 PATIENCE = 120  # seconds for the tests of one mutant
+NOTHING = ast.Constant(None)
 SWAPS: dict[type[ast.AST], list[type[ast.AST]]] = {
     ast.Lt: [ast.LtE, ast.GtE],
     ast.LtE: [ast.Lt, ast.Gt],
@@ -61,7 +62,7 @@ def changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
         yield lambda n, value=value: setattr(n, "value", value)  # type: ignore[misc]
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
         yield lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))  # type: ignore[attr-defined]
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and ast.dump(node.value or NOTHING) != ast.dump(NOTHING):
         yield lambda n: setattr(n, "value", ast.Constant(None))
 
 
