@@ -260,4 +260,6 @@ class Core:
     def forget_due(self, within: float) -> float | None:
         if not self.forgets:
             return None
-        return 0.0 if len(self.forgets) >= FORGETS else self.forget_since + within
+        # With a window, whoever takes may wait for just this.
+        at_once = len(self.forgets) >= FORGETS or (self._window > 0 and self.hungry)
+        return 0.0 if at_once else self.forget_since + within
