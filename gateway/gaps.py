@@ -17,6 +17,9 @@ from gateway.model import Gap, GapReason, Key, Stamp
 MAX_RUNS = 64
 """Runs without a mark that are told one by one: more is a state that was lost, not runs."""
 
+LOST_RUNS = 8
+"""Runs that are told where the journal knows of none: it was lost, or they died too early."""
+
 MAX_GAPS = 32
 """Devices that are named one by one in the account of an eviction; above, one gap for all."""
 
@@ -77,7 +80,8 @@ def unclean(mark: Mark | None, last: Key | None, before: int | None = None) -> d
         found[last.epoch] = last.seq
     if before is not None:
         known = [k.epoch for k in (mark, last) if k is not None]
-        for epoch in range(max(known, default=before - 1) + 1, before + 1)[-MAX_RUNS:]:
+        first = max(known, default=max(0, before - LOST_RUNS)) + 1
+        for epoch in range(first, before + 1)[-MAX_RUNS:]:
             found[epoch] = 0
     return found
 

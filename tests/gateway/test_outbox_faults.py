@@ -129,6 +129,21 @@ def test_case_1_a_run_that_died_before_its_mark_is_told_too(house: House) -> Non
     assert sent in house.far.arrived
 
 
+def test_case_1_runs_that_die_one_after_the_other_before_their_marks_are_all_told(
+    house: House,
+) -> None:
+    for _ in range(4):
+        house.outbox.link_changed(True)
+        house.sample()
+        house.sample()
+        house.send(1)
+        house.start()
+    told = {gap.epoch for gap in gaps(house.drain()) if gap.reason is GapReason.CRASH}
+    assert told == {1, 2, 3, 4}
+    for epoch in told:
+        assert house.far.unexplained(epoch, 2) == []
+
+
 def test_case_10_a_ring_of_nonsense_is_told_and_the_gateway_runs_on(
     house: House, tmp_path: Path
 ) -> None:
