@@ -63,7 +63,7 @@ mutation: $(VENV)/installed-dev
 torture: $(VENV)/installed-dev mosquitto
 	TIDEGATE_KILLS=1000 TIDEGATE_CUTS=200 TORTURE=20 $(VENV)/bin/pytest -s -q tests/e2e/test_kills.py \
 	  tests/e2e/test_power_cuts.py tests/gateway/test_outbox_cuts.py \
-	  tests/gateway/test_journal_model.py --hypothesis-seed=$$$$ $(ARGS)
+	  tests/gateway/test_journal_model.py $(ARGS)
 
 # One node, and a cluster of three: apt-get install --no-install-recommends rabbitmq-server
 test-rabbit: $(VENV)/installed-dev

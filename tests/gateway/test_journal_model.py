@@ -314,6 +314,7 @@ TestRingAgainstSqlite = RingAgainstSqlite.TestCase
 TestRingAgainstSqlite.settings = settings(
     max_examples=int(os.environ.get("TORTURE", "1")) * 60,
     stateful_step_count=30,
+    derandomize="TORTURE" not in os.environ,  # at random by `make torture` only
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
