@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import queue
 import secrets
 from collections import OrderedDict
@@ -14,8 +15,13 @@ from paho.mqtt.client import MQTTMessage
 
 from gateway.clock import Clock
 from gateway.codecs.base import Dialect, Inbound
+from gateway.link.flood import Flood
 from gateway.model import Command, Heard, Result
 
+log = logging.getLogger(__name__)
+
+COMMANDS = ("/set", "/command")
+"""How the topics end on which a flood may come; what others tell is not counted."""
 REMEMBERED = 1000
 """Unacknowledged messages whose ids are kept, over connections."""
 
@@ -43,12 +49,25 @@ class Inbox:
         self._on_command = on_command
         self._acks: queue.SimpleQueue[AckToken] = queue.SimpleQueue()
         self._ids: OrderedDict[int, tuple[bytes, str]] = OrderedDict()
+        self._flood = Flood()
         self.connection = 0
 
     def received(self, message: MQTTMessage) -> None:
         """In the link's thread. What the callback does not acknowledge, the broker sends again."""
         token = AckToken(self.connection, message.mid, message.qos)
+        if self._is_too_much(_topic(message)):
+            self.acknowledge(token)
+            return
         self._on_command(self._dialect.command(self._inbound(message)), token)
+
+    def _is_too_much(self, topic: str) -> bool:
+        now = self._clock.monotonic()
+        if not topic.endswith(COMMANDS) or self._flood.passes(topic, now):
+            return False
+        report = self._flood.report(now)
+        if report:
+            log.warning("%s", report)
+        return True
 
     def _inbound(self, message: MQTTMessage) -> Inbound:
         topic = _topic(message)
