@@ -118,6 +118,8 @@ class Exchange:
             readable, _, _ = select.select([line, bell], writers, [], timeout)
         if bell in readable:
             self._waker.drain()
+        if bell in readable or not readable:
+            # After a quiet turn too: a wake-up that was lost must not hold readings back for ever.
             self._sender.woken()
         return line in readable
 

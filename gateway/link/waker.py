@@ -23,10 +23,14 @@ class Waker:
                 os.eventfd_write(self._event, 1)
 
     def drain(self) -> None:
-        """What was asked for before this call must be looked at after it."""
-        self._awake = False
+        """What was asked for before this call must be looked at after it.
+
+        In this order: a wake-up between the two would be read away and leave `_awake` True, and
+        nobody would ever be woken again.
+        """
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._event)
+        self._awake = False
 
     def fileno(self) -> int:
         return self._event
