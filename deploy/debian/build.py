@@ -34,6 +34,7 @@ FILES = {
     "usr/lib/sysusers.d/tidegate.conf": SYSTEMD / "sysusers.conf",
     "usr/lib/tmpfiles.d/tidegate.conf": SYSTEMD / "tmpfiles.conf",
     "usr/lib/udev/rules.d/60-tidegate.rules": SYSTEMD / "udev.rules",
+    "usr/share/polkit-1/rules.d/60-tidegate.rules": SYSTEMD / "polkit.rules",
     "usr/share/tidegate/watchdog.conf": SYSTEMD / "watchdog.conf",
     "usr/share/tidegate/journald.conf": SYSTEMD / "journald.conf",
     "usr/share/tidegate/gateway.schema.json": CHECKOUT / "deploy/gateway.schema.json",
