@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     directory = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
     try:
         return _play(Show(live, args.seconds), directory)
-    except (BrokerFailed, GatewayFailed, Unreachable) as error:
+    except (BrokerFailed, GatewayFailed, Unreachable, OSError) as error:
         print(f"tidegate demo: {error}", file=sys.stderr)
         return 1
     finally:
