@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,24 @@ def test_imports_point_one_way(path: Path) -> None:
                 assert top != "drivers" or within(imported, CONTRACTS), where
         if within(module, [f"gateway.{name}" for name in PURE]):
             assert top not in NO_IO, f"{where}: it is pure"
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    """At the head of files, in functions and for types alike."""
+    modules = {module_of(path): path for path in FILES}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for module, path in modules.items():
+        names = {name for node in ast.walk(ast.parse(path.read_text())) for name in _loaded(node)}
+        sorter.add(module, *(name for name in names if name in modules and name != module))
+    sorter.prepare()  # CycleError names the circle
+
+
+def _loaded(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield str(node.module)
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.codecs import cbor_, msgpack_
+from gateway.codecs import cbor_bytes, msgpack_bytes
 
 
 def format_of(payload: bytes) -> str:
     """`json`, `msgpack` or `cbor` for a mapping, else empty."""
     first = payload[0] if payload else 0
-    if first & 0xF0 == msgpack_.FIXMAP or first in (msgpack_.MAP16, msgpack_.MAP32):
+    if first & 0xF0 == msgpack_bytes.FIXMAP or first in (msgpack_bytes.MAP16, msgpack_bytes.MAP32):
         return "msgpack"
-    if first & 0xE0 == cbor_.MAP:
+    if first & 0xE0 == cbor_bytes.MAP:
         return "cbor"
     return "json" if first == ord("{") else ""
 
@@ -26,9 +26,9 @@ def loads(payload: bytes) -> Any:
     """The content of a mapping in any of the formats, or of JSON. ValueError, RecursionError."""
     name = format_of(payload)
     if name == "msgpack":
-        return msgpack_.loads(payload)
+        return msgpack_bytes.loads(payload)
     if name == "cbor":
-        return cbor_.loads(payload)
+        return cbor_bytes.loads(payload)
     try:
         return json.loads(payload)
     except UnicodeDecodeError:
