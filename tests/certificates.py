@@ -40,6 +40,19 @@ class Pair:
         return context
 
 
+SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
     def __init__(self, folder: Path, common: str = "the test's CA") -> None:
         self._folder = folder
@@ -49,6 +62,7 @@ class Authority:
         certificate = (
             self._builder(self._name, self._key, now() - DAY, now() + 3650 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(SIGNS, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -61,8 +75,13 @@ class Authority:
         ends: datetime.datetime,
         issuer: x509.Name | None = None,
     ) -> x509.CertificateBuilder:
+        signer = self._key if issuer is None else key
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         return (
             x509.CertificateBuilder()
+            # Python 3.13 is strict (RFC 5280): a certificate says by which key it was signed.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            .add_extension(identifier, False)
             .subject_name(subject)
             .issuer_name(issuer or self._name)
             .public_key(key.public_key())
