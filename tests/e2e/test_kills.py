@@ -22,7 +22,7 @@ from tests.e2e.house import PATIENCE, Gateway, audit, configure
 KILLS = int(os.environ.get("TIDEGATE_KILLS", "50"))
 BATCH = 50
 """Kills with one broker and one audit: the audit's queue at the broker must not grow for ever."""
-RATE = 100.0
+RATE = 50.0
 COMMIT_WINDOW = 0.1
 
 
