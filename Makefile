@@ -16,7 +16,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz model torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto deb rig sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -53,6 +53,13 @@ fuzz: $(VENV)/installed-dev
 	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0'
 	$(VENV)/bin/python -m tests.fuzz.decoders $(or $(ARGS),-max_total_time=60)
 	$(VENV)/bin/python -m tests.fuzz.commands $(or $(ARGS),-runs=1000000)
+
+# A few seconds of it, as part of CI; where there is no wheel of atheris it says so.
+fuzz-short: $(VENV)/installed-dev
+	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PIP) install 'atheris>=3.0' || \
+	  { echo "no atheris for this Python: not fuzzed"; exit 0; }; \
+	$(VENV)/bin/python -m tests.fuzz.commands -runs=20000 && \
+	$(VENV)/bin/python -m tests.fuzz.decoders -runs=5000
 
 # Small changes of the decisions, one at a time, that their tests have to notice: about 20 minutes.
 mutation: $(VENV)/installed-dev
