@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 
 import pytest
 
@@ -11,6 +12,7 @@ from gateway.codecs.base import LinkState, Publication
 from gateway.model import Alarm, AlarmState, Command, Klass, Outcome, Result
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.gateway.link.parts import EPOCH, STAMP, LinkRig, sample
+from tests.lines import Line
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -92,22 +94,24 @@ def test_a_malformed_command_becomes_a_refused_result(
 def test_the_backlog_of_an_outage_arrives_complete_as_history(
     broker: Mosquitto, listener: Listener
 ) -> None:
-    with LinkRig(broker.url) as rig:
+    # The link is what goes away: the subscriber must be there before the backlog is sent.
+    with Line(broker.port) as line, LinkRig(line.url) as rig:
         eventually(lambda: rig.up)
-        broker.stop()
+        line.down = True
+        line.cut()
         eventually(lambda: not rig.up)
         keys = [rig.outbox.append(sample(value)) for value in range(500)]
-        broker.start()
-        late = Listener(broker.port)
+        line.down = False
         eventually(lambda: not rig.outbox.kept)
         assert sorted(rig.outbox.done) == keys
-        got = [
-            fields["seq"]
-            for payload in late.wait_for("tidegate/g/history", 1)
-            for fields in history.unpack(payload)
-        ]
-        late.close()
-        assert set(got) <= {key.seq for key in keys}
+
+        def arrived() -> set[int]:
+            batches = [history.unpack(payload) for payload in listener.of("tidegate/g/history")]
+            alone = [json.loads(payload) for payload in listener.of("tidegate/g/boiler/data")]
+            return {fields["seq"] for fields in [*chain.from_iterable(batches), *alone]}
+
+        eventually(lambda: arrived() == {key.seq for key in keys})
+        assert listener.of("tidegate/g/history")
 
 
 def test_no_more_than_the_window_is_in_flight(broker: Mosquitto, listener: Listener) -> None:
