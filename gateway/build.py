@@ -89,7 +89,8 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
     outbox = make_outbox(settings, store, clock)
     hearts.watch("outbox", STUCK, lambda: outbox.busy_since)
     dialect = make_dialect(settings, anchors)
-    attached = attach(settings, store)
+    buses: dict[str, object] = {}
+    attached = attach(settings, store, buses)
     for name in kept:
         if name in attached:
             attached[name].claimed = True
@@ -136,6 +137,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
         anchors=anchors,
         state=state,
         devices=attached.values(),
+        buses=buses,
         epoch=outbox.epoch,
         gateway=settings.gateway.id,
         version=VERSION,

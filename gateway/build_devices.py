@@ -39,7 +39,25 @@ def open_named(name: str, settings: Settings, opened: dict[str, object]) -> obje
     if bus is None or name in opened:
         return opened.get(name)
     parent = open_named(bus.parent, settings, opened) if bus.parent else None
-    return opened.setdefault(name, open_bus(bus, parent))
+    made = open_bus(bus, parent)
+    if bus.recover:
+        made = recovering(bus, cast(I2CBus, made), open_named(bus.recover, settings, opened))
+    return opened.setdefault(name, made)
+
+
+def recovering(bus: BusSettings, adapter: I2CBus, pins: object) -> I2CBus:
+    """The adapter's bus with two lines that free it; they are claimed at the first trouble."""
+    from drivers.gpio.open_drain import OpenDrainLines
+    from drivers.i2c.recovery import RecoveringI2C
+
+    assert bus.sda is not None and bus.scl is not None
+    return RecoveringI2C(
+        adapter,
+        partial(OpenDrainLines, pins, bus.sda, bus.scl),
+        bus.sda,
+        bus.scl,
+        report=partial(log.warning, "bus %s: %s", bus.name),
+    )
 
 
 def open_bus(bus: BusSettings, parent: object = None) -> object:
@@ -84,9 +102,11 @@ def make_device(device: DeviceSettings, bus: object) -> Device:
         raise BuildError(f"device {device.name}: {error}") from error
 
 
-def attach(settings: Settings, store: Store) -> dict[str, Attached]:
-    """Every device on its bus, with its filters and totals."""
-    buses: dict[str, object] = {}
+def attach(
+    settings: Settings, store: Store, buses: dict[str, object] | None = None
+) -> dict[str, Attached]:
+    """Every device on its bus, with its filters and totals. buses: takes those that it opens."""
+    buses = {} if buses is None else buses
     for bus in settings.bus:
         open_named(bus.name, settings, buses)
     attached = {}

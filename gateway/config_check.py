@@ -9,7 +9,13 @@ from gateway.catalog import Driver, has_chip
 from gateway.codecs import topics
 from gateway.config_devices import Configured
 from gateway.config_report import Place, nearest
-from gateway.config_wiring import check_addresses, check_multiplexers, check_selects
+from gateway.config_wiring import (
+    check_addresses,
+    check_multiplexers,
+    check_recovery,
+    check_selects,
+    recovery_lines,
+)
 from gateway.settings import (
     NAME_PATTERN,
     AlarmSettings,
@@ -51,6 +57,7 @@ def check_buses(buses: Sequence[tuple[BusSettings, Place]]) -> None:
         check_name(bus.name, place.at("name"))
         _check_bus(bus, place)
     check_multiplexers(buses)
+    check_recovery(buses)
 
 
 def _check_bus(bus: BusSettings, place: Place) -> None:
@@ -128,7 +135,10 @@ def _check_pins(devices: Sequence[Configured], buses: Mapping[str, BusSettings])
         bus = buses.get(device.settings.bus)
         if bus is None or bus.kind != "gpio":
             continue
+        lines = recovery_lines(bus.name, buses)
         for key, pin in _pins(device):
+            if pin in lines:
+                device.place.at(key).error(f"GPIO {pin} is already {lines[pin]}")
             other, its_key = taken.setdefault((bus.device, pin), (device, key))
             if (other, its_key) != (device, key):
                 whose = f'{its_key} of "{other.settings.name}"'

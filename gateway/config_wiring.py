@@ -10,6 +10,9 @@ from gateway.settings import BusSettings
 
 I2C_KINDS = ("i2c", "simulated-i2c", "i2c-mux")
 MUX_KEYS = ("parent", "channel")
+LINES = ("sda", "scl")
+OWN_PINS = {"/dev/i2c-1": (2, 3), "/dev/i2c-0": (0, 1)}
+"""SDA and SCL of the Pi's own buses: as GPIOs they would be taken from the controller."""
 
 
 def check_multiplexers(buses: Sequence[tuple[BusSettings, Place]]) -> None:
@@ -29,6 +32,40 @@ def check_multiplexers(buses: Sequence[tuple[BusSettings, Place]]) -> None:
         other = taken.setdefault((bus.parent, bus.address, bus.channel), bus.name)
         if other != bus.name:
             place.at("channel").error(f'is already that of bus "{other}"')
+
+
+def check_recovery(buses: Sequence[tuple[BusSettings, Place]]) -> None:
+    """`recover` names a bus of kind gpio, and two of its lines that nobody else has."""
+    named = {bus.name: bus for bus, _ in buses}
+    taken: dict[tuple[str, int], str] = {}
+    for bus, place in buses:
+        if not bus.recover:
+            for key in (key for key in LINES if getattr(bus, key) is not None):
+                place.at(key).error("says nothing without recover")
+            continue
+        pins = named.get(bus.recover)
+        if bus.kind != "i2c":
+            place.at("recover").error("only a bus of kind i2c is freed by clock pulses")
+        elif pins is None or pins.kind != "gpio":
+            place.at("recover").error("must name a [[bus]] of kind gpio")
+        for key in LINES:
+            gpio, where = getattr(bus, key), place.at(key)
+            if gpio is None:
+                where.error("is missing: the GPIO that is wired to it beside the controller")
+            elif gpio in OWN_PINS.get(bus.device, ()):
+                hint = "wire a spare GPIO to it"
+                where.error(f"GPIO {gpio} is the controller's own pin of {bus.device}", hint)
+            else:
+                own = f"{key} of bus {bus.name}"
+                other = taken.setdefault((bus.recover, gpio), own)
+                if other != own:
+                    where.error(f"GPIO {gpio} is already {other}")
+
+
+def recovery_lines(pins: str, buses: Mapping[str, BusSettings]) -> dict[object, str]:
+    """GPIO number -> whose it is, of the lines on this bus of kind gpio that free others."""
+    freed = [bus for bus in buses.values() if bus.recover == pins]
+    return {getattr(bus, key): f"{key} of bus {bus.name}" for bus in freed for key in LINES}
 
 
 def _check_parent(bus: BusSettings, named: Mapping[str, BusSettings], place: Place) -> None:

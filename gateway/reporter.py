@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.attached import Attached
 from gateway.clock import Clock, offset_of
@@ -36,6 +37,17 @@ class Board(Protocol):
     def status(self) -> LinkStatus: ...
 
 
+@runtime_checkable
+class Recovering(Protocol):
+    """A bus that frees itself. held: the lines that are held low now, "" where it works. counts:
+    what befell it since the start."""
+
+    held: str
+
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
 class Reporter:
     """device is for the workers' threads; health and anchor are main's chores; the pages are for
     whoever serves them.
@@ -55,6 +67,7 @@ class Reporter:
         anchors: dict[str, float],
         state: Path,
         devices: Iterable[Attached],
+        buses: Mapping[str, object],
         epoch: int,
         gateway: str,
         version: str,
@@ -67,6 +80,7 @@ class Reporter:
         self._anchors = anchors
         self._state = state
         self._devices = tuple(devices)
+        self._recovering = {n: bus for n, bus in buses.items() if isinstance(bus, Recovering)}
         self._epoch = epoch
         self._gateway = gateway
         self._version = version
@@ -90,12 +104,21 @@ class Reporter:
             link=self._board.status(),
             host=host_health(self._state),
             devices_offline=tuple(a.name for a in devices if a.online is False),
+            buses_held=tuple(name for name, bus in self._recovering.items() if bus.held),
             events={
                 "device_failures": sum(a.failures for a in devices),
                 "corrupt_telegrams": sum(a.corrupt for a in devices),
                 "looks": sum(a.looks for a in devices),
+                **self._of_buses(),
             },
         )
+
+    def _of_buses(self) -> Mapping[str, int]:
+        """What befell the buses that free themselves, added up."""
+        total: Counter[str] = Counter()
+        for bus in self._recovering.values():
+            total.update(bus.counts)
+        return total
 
     def status_page(self) -> Page:
         """What health says, with the link's state and every device: `tidegate status` shows it."""

@@ -178,6 +178,11 @@ class BusSettings:
             "serial: RTS while sending, for RS-485 adapters that are not switched by themselves"
         ),
     ] = ""
+    recover: Annotated[
+        str, Option("i2c: the bus of kind gpio whose spare lines sda and scl free this one")
+    ] = ""
+    sda: Annotated[int | None, Option("recover: GPIO wired to SDA", low=0, high=27)] = None
+    scl: Annotated[int | None, Option("recover: GPIO wired to SCL", low=0, high=27)] = None
     parent: Annotated[str, Option("i2c-mux: the bus that the multiplexer hangs on")] = ""
     address: Annotated[int, Option("i2c-mux: of the TCA9548A", low=0x70, high=0x77)] = 0x70
     channel: Annotated[int | None, Option("i2c-mux: which of its buses", low=0, high=7)] = None

@@ -66,6 +66,9 @@ def uses(settings: Settings) -> list[Use]:
     """Every use of a pin of the header, as far as a configuration tells."""
     buses = {bus.name: bus for bus in settings.bus}
     found = [use for bus in settings.bus for use in _of_bus(bus)]
+    for one in settings.bus:
+        if one.recover and buses[one.recover].device in HEADER_CONTROLLERS:
+            found += _of_recovery(one)
     for device in settings.device:
         bus = buses.get(device.bus)
         if bus is not None and bus.kind == "gpio" and bus.device in HEADER_CONTROLLERS:
@@ -82,6 +85,12 @@ def _of_bus(bus: BusSettings) -> Iterator[Use]:
             for gpio, what in lines.items():
                 common = "" if what.startswith("CE") else pattern
                 yield Use(gpio, what, bus.name, bus.kind, shared=common)
+
+
+def _of_recovery(bus: BusSettings) -> Iterator[Use]:
+    for gpio, what in ((bus.sda, "SDA"), (bus.scl, "SCL")):
+        assert gpio is not None
+        yield Use(gpio, what, bus.name, "i2c", "330 Ω to the line: frees the bus when it is held")
 
 
 def _of_device(device: DeviceSettings) -> Iterator[Use]:

@@ -150,6 +150,8 @@ class Health:
     link: LinkStatus
     host: HostHealth = field(default_factory=HostHealth)
     devices_offline: tuple[str, ...] = ()
+    buses_held: tuple[str, ...] = ()
+    """I2C buses that a chip holds, of those that `recover` watches."""
     events: Mapping[str, int] = field(default_factory=dict)
     """Counters of what went wrong and was mended, by name."""
 

@@ -8,6 +8,7 @@ import pytest
 from drivers.base import Reading
 from gateway.build_devices import attach, by_bus, open_named
 from gateway.config import ConfigErrors, parse
+from gateway.reporter import Recovering
 from gateway.state import Store
 
 HEAD = '[gateway]\nid = "g"\n[upstream]\nurl = "mqtt://localhost"\n'
@@ -47,6 +48,15 @@ def test_equal_addresses_behind_different_channels_are_fine() -> None:
     assert by_bus(settings, attached) == {"main": [None, None, None]}  # type: ignore[arg-type]
 
 
+PINS = '[[bus]]\nname = "pins"\nkind = "gpio"\ndevice = "mock"\n'
+
+
+def freed(name: str = "i", lines: str = "sda = 5\nscl = 6", device: str = "/dev/i2c-1") -> str:
+    return (
+        f'[[bus]]\nname = "{name}"\nkind = "i2c"\ndevice = "{device}"\nrecover = "pins"\n{lines}\n'
+    )
+
+
 X, Y = device("x", "main"), device("y", "a")
 LED = device("x", "main", "pca9685", "address = 0x70\npin = 1")
 SERIAL = '[[bus]]\nname = "s"\nkind = "serial"\ndevice = "/dev/x"\nchannel = 1\n'
@@ -72,6 +82,34 @@ BELOW = mux("a") + mux("b", "a", address=0x71)
             "0x70 on bus main is that of the multiplexer of bus a",
         ),
         (SERIAL, "bus[s].channel", "only a bus of kind i2c-mux has it"),
+        (freed(), "bus[i].recover", "must name a [[bus]] of kind gpio"),
+        (
+            I2C.replace("main", "n") + 'recover = "main"\nsda = 1\nscl = 2\n',
+            "bus[n].recover",
+            "only a bus of kind i2c is freed by clock pulses",
+        ),
+        (
+            PINS + freed(lines="sda = 5"),
+            "bus[i].scl",
+            "is missing: the GPIO that is wired to it beside the controller",
+        ),
+        (
+            PINS + freed(lines="sda = 5\nscl = 3"),
+            "bus[i].scl",
+            "GPIO 3 is the controller's own pin of /dev/i2c-1",
+        ),
+        (PINS + freed(lines="sda = 5\nscl = 5"), "bus[i].scl", "GPIO 5 is already sda of bus i"),
+        (
+            PINS + freed() + freed("j", device="/dev/i2c-3"),
+            "bus[j].sda",
+            "GPIO 5 is already sda of bus i",
+        ),
+        (
+            PINS + freed() + device("door", "pins", "contact", "pin = 6"),
+            "device[door].pin",
+            "GPIO 6 is already scl of bus i",
+        ),
+        (PINS + "sda = 4\n", "bus[pins].sda", "says nothing without recover"),
         (SPI, "bus[s].device", 'must be bus and chip select, as "/dev/spidev0.0"'),
     ],
 )
@@ -105,3 +143,13 @@ def test_what_a_meter_showed_is_added_to_what_was_counted(tmp_path: Path) -> Non
     assert reading.value == 8414.25
     assert gas.totals["energy"].value == 1.75
     store.close()
+
+
+def test_a_bus_with_lines_frees_itself() -> None:
+    text = freed() + PINS + mux("shelf", "i") + device("x", "shelf")
+    opened: dict[str, object] = {}
+    open_named("shelf", parse(HEAD + text, "test.toml").settings, opened)
+    assert list(opened) == ["pins", "i", "shelf"]
+    bus = opened["i"]
+    assert isinstance(bus, Recovering)
+    assert (bus.held, bus.counts) == ("", {"i2c_stuck": 0, "i2c_freed": 0})
