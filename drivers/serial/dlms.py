@@ -1,8 +1,8 @@
 """Smart meters that push DLMS lists to a customer port: Norway, Sweden, Austria, Switzerland.
 
 Aidon, Kaifa and Kamstrup in Norway and Sweden (NEK HAN, 2400 8E1 or 8N1), Kaifa MA110M and MA309M,
-Sagemcom and Iskra in Austria (2400 8E1 or 9600 8N1, ciphered), Landis+Gyr E450 and E570 in
-Switzerland.
+Sagemcom and Iskra in Austria (2400 8E1 or 9600 8N1, ciphered), Landis+Gyr E360, E450 and E570 and
+Iskraemeco AM550 in Switzerland, Landis+Gyr E450 in Austria and Cyprus.
 """
 
 from __future__ import annotations

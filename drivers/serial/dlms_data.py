@@ -84,7 +84,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Item, int]:
     if tag == _NULL:
         return None, at
     if tag in (_ARRAY, _STRUCTURE):
-        count, at = _length(data, at)
+        count, at = length(data, at)
         items: list[Item] = []
         for _ in range(count):
             item, at = _item(data, at, depth + 1)
@@ -97,7 +97,7 @@ def _item(data: bytes, at: int, depth: int) -> tuple[Item, int]:
     if tag in _FIXED:
         return _taken(data, at, _FIXED[tag]), at + _FIXED[tag]
     if tag in (OCTETS, *_TEXTS, _BITS, _BCD):
-        count, at = _length(data, at)
+        count, at = length(data, at)
         size = -(-count // 8) if tag == _BITS else count
         octets = _taken(data, at, size)
         return (octets.decode("utf-8", "replace") if tag in _TEXTS else octets), at + size
@@ -117,7 +117,7 @@ def _taken(data: bytes, at: int, count: int) -> bytes:
     return octets
 
 
-def _length(data: bytes, at: int) -> tuple[int, int]:
+def length(data: bytes, at: int) -> tuple[int, int]:
     first = _taken(data, at, 1)[0]
     if first < 0x80:
         return first, at + 1

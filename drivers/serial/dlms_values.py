@@ -70,8 +70,15 @@ _KAMSTRUP_HABIT = {
     "voltage": 0,
     "energy": -2,
     "reactive_energy": -2,
+    "power_factor": -2,
 }
 _KAMSTRUP_TRANSFORMER_HABIT = {**_KAMSTRUP_HABIT, "current": -3}
+_DEFINED_HABIT = {**_WATTS, "current": -2, "voltage": 0, "power_factor": -3, "frequency": 0}
+"""Landis+Gyr E450 and E570."""
+_DEFINED_TENTHS_HABIT = {**_DEFINED_HABIT, "voltage": -1}
+"""Landis+Gyr E360 and Iskraemeco AM550."""
+_TENTHS = 1000
+"""No mains has so many volts between phase and neutral: it is their tenths."""
 _TRANSFORMER_TYPES = ("685",)
 """Kamstrup Omnipower for current transformers."""
 
@@ -100,11 +107,20 @@ def _defined(body: list[Item]) -> list[Reading]:
     if not isinstance(first, list) or not first or not all(map(_is_definition, first)):
         return []
     codes = [one[1] for one in first if isinstance(one, list)]
-    return [
-        _reading(code, value, None, _WATTS)
+    pairs = [
+        (code, value)
         for code, value in zip(codes, body, strict=False)
         if isinstance(code, bytes) and not isinstance(value, list)
     ]
+    tenths = any(map(_is_tenths_of_volts, pairs))
+    habit = _DEFINED_TENTHS_HABIT if tenths else _DEFINED_HABIT
+    return [_reading(code, value, None, habit) for code, value in pairs]
+
+
+def _is_tenths_of_volts(pair: tuple[bytes, Item]) -> bool:
+    known, value = channel_of(pair[0]), pair[1]
+    voltage = known is not None and known.quantity == "voltage"
+    return voltage and isinstance(value, int) and value >= _TENTHS
 
 
 def _is_definition(one: Item) -> bool:
@@ -216,8 +232,9 @@ def _text(value: Item | Scale, quantity: str) -> Value | None:
     if isinstance(value, bytes):
         if len(value) == TIME_LENGTH and quantity in ("timestamp", "text"):
             return time_text(value) or None
-        printable = value.isascii() and value.decode("ascii").isprintable()
-        return value.decode("ascii").strip() if printable else value.hex()
+        text = value.rstrip(b"\0") or value
+        printable = text.isascii() and text.decode("ascii").isprintable()
+        return text.decode("ascii").strip() if printable else value.hex()
     if isinstance(value, str):
         return value.strip()
     return value if isinstance(value, bool | int | float) else None

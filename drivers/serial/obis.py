@@ -34,6 +34,7 @@ _FLOWS = {
 }
 _QUADRANTS = range(5, 9)
 _ACTIVE = (1, 2)
+_BY_TARIFF = (1, 2, 3, 4)
 
 _MOMENTARY = {
     # C of phase L1 and of the whole: quantity. C of L2 is 20 more, of L3 40 more.
@@ -79,6 +80,7 @@ def _flow_channels(c: int, kind: str, sense: str) -> dict[tuple[int, int, int], 
     if c in _ACTIVE:
         found[c, 4, 0] = _channel(f"{power}{sense}_mean", power)
         found[c, 6, 0] = _channel(f"{power}{sense}_maximum", power)
+    if c in _BY_TARIFF:
         for tariff in range(1, TARIFFS + 1):
             found[c, 8, tariff] = _channel(f"{register}_t{tariff}", energy, up)
     if c not in _QUADRANTS:

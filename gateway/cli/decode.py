@@ -31,7 +31,8 @@ tidegate decode sml capture.bin -o signed_power=true"""
 CHUNK = 4096
 WHOLE_LINE = ("modbus",)
 """Drivers whose answers mean nothing without the requests."""
-_HEX = re.compile(rb"[0-9A-Fa-f\s]*")
+_HEX = re.compile(rb"[0-9A-Fa-f\s:]*")
+_SEPARATORS = re.compile(rb"[\s:]+")
 
 
 class Unusable(Exception):
@@ -121,7 +122,7 @@ def _from_recording(data: bytes, file: str, whole: bool) -> bytes:
 
 def _from_hex(data: bytes, file: str) -> bytes:
     try:
-        return bytes.fromhex(data.decode("ascii"))
+        return bytes.fromhex(_SEPARATORS.sub(b"", data).decode("ascii"))
     except ValueError as error:
         raise Unusable(f"{file} is not hexadecimal text: {error}") from error
 

@@ -82,6 +82,18 @@ def hdlc(content: bytes, segment: int = 2000, address: bytes = ADDRESSES) -> byt
     return out
 
 
+def blocks(content: bytes, size: int = 100) -> bytes:
+    """A message by general block transfer, each block in an HDLC frame of its own."""
+    out = b""
+    parts = [content[at : at + size] for at in range(0, len(content), size)]
+    for number, part in enumerate(parts, 1):
+        last = 0x80 if number == len(parts) else 0
+        head = bytes([0xE0, 0x40 | last]) + number.to_bytes(2, "big") + b"\0\0"
+        llc = LLC if number == 1 else b""
+        out += hdlc(llc + head + length(len(part)) + part)
+    return out
+
+
 def mbus(content: bytes, segment: int = 245) -> bytes:
     out = b""
     parts = [content[at : at + segment] for at in range(0, len(content), segment)]

@@ -32,6 +32,7 @@ Sample = tuple[Callable[[], Decoder], bytes]
 
 
 def hexed(path: str) -> bytes:
+    """path: below the captures."""
     return bytes.fromhex((CAPTURES / path).read_text())
 
 
@@ -105,6 +106,21 @@ def modbus_frame(text: str) -> bytes:
 
 
 MODBUS = modbus_frame("01 04 0001 0002") + modbus_frame("01 04 04 00d7 01f9")
+
+
+DLMS_KEYS = {
+    # The grid operators' examples, and throw-away keys of published recordings.
+    "kaifa_ma309_tinetz": "101112131415161718191A1B1C1D1E1F",
+    "kaifa_netz_noe": "36C66639E48A8CA4D6BC8B282A793BBB",
+    "kamstrup_omnipower_ciphered": "00112233445566778899AABBCCDDEEFF",
+    "lg_e450_at": "5FDE26FE7A1A36B6E1C0BA048FA9A023",
+    "lg_e570": "101112131415161718191A1B1C1D1E1F",
+}
+
+
+def dlms_captures() -> dict[str, bytes]:
+    """What meters pushed, by name."""
+    return {path.stem: hexed(f"dlms/{path.name}") for path in (CAPTURES / "dlms").glob("*.hex")}
 
 
 def dlms_lists() -> dict[str, bytes]:

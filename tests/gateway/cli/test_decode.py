@@ -118,3 +118,14 @@ def test_the_end_of_the_file_is_told_to_the_decoder() -> None:
             return [Telegram(0, (Reading("a", 1),))]
 
     assert list(_decoded(Ends(), [b"x"])) == [Telegram(0, (Reading("a", 1),))]  # type: ignore[arg-type]
+
+
+def test_hexadecimal_text_with_colons_and_wrapped_anywhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    plain = decoded(capsys, "sml", str(SML))
+    digits = SML.read_bytes().hex()
+    wrapped = "\n".join(digits[at : at + 77] for at in range(0, len(digits), 77))
+    for written in (SML.read_bytes().hex(":"), wrapped):
+        (tmp_path / "a.log").write_text(written)
+        assert decoded(capsys, "sml", str(tmp_path / "a.log")) == plain
