@@ -279,8 +279,8 @@ class Safeguarded(Protocol):
     """An Actuator that a few steps bring to a value when this process is dead; gateway/safe.py."""
 
     def safeguard(self, value: Value) -> Sequence[str]:
-        """Lines as `gpio LINE LEVEL`, `i2c ADDRESS REGISTER MASK VALUE` and `wait SECONDS`; empty
-        where it cannot be done. Pure."""
+        """Steps as gateway/safe.py lists them, without the bus or port that some name first; empty
+        where it cannot be done. No I/O; called when all devices of a configuration are made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 from drivers.base import Actuator, Safeguarded
@@ -16,6 +18,7 @@ log = logging.getLogger(__name__)
 
 HEADERS = ("", "lgpio")
 MOCK = "mock"
+SOCKET = re.compile(r"socket://(.+):\d+")
 
 
 def steps_of(settings: Settings, attached: Mapping[str, Attached]) -> dict[str, tuple[str, ...]]:
@@ -33,16 +36,41 @@ def steps_of(settings: Settings, attached: Mapping[str, Attached]) -> dict[str, 
 def _steps(values: DeviceSettings, device: object, bus: BusSettings | None) -> tuple[str, ...]:
     output = values.output
     guarded = isinstance(device, Actuator) and isinstance(device, Safeguarded)
-    if output is None or bus is None or bus.device == MOCK or not guarded:
+    if output is None or bus is None or not guarded:
         return ()
     assert isinstance(device, Actuator)
     assert isinstance(device, Safeguarded)
-    crash = output.stop if output.crash is None else output.crash
-    if bus.kind not in ("gpio", "i2c"):
+    where = _where(bus)
+    if where is None:
         return ()
-    where = safe.HEADER if bus.device in HEADERS else bus.device
-    lines = device.safeguard(level(values, device, "crash", crash))
-    return tuple(line.replace(f"{bus.kind} ", f"{bus.kind} {where} ", 1) for line in lines)
+    crash = output.stop if output.crash is None else output.crash
+    steps = device.safeguard(level(values, device, "crash", crash))
+    return tuple(_with_bus(step, where) for step in steps)
+
+
+def _where(bus: BusSettings) -> str | None:
+    """The words by which a step names the bus; None where nothing outside can reach it."""
+    if bus.kind == "gpio" and bus.device != MOCK:
+        return safe.HEADER if bus.device in HEADERS else bus.device
+    if bus.kind == "serial" and _reached(bus.device):
+        return f"{bus.device} {bus.rts or '-'}"
+    return bus.device if bus.kind in ("i2c", "onewire") else None
+
+
+def _reached(device: str) -> bool:
+    """By a name a host cannot be looked up within a time that is sure."""
+    if "://" not in device:
+        return True
+    address = SOCKET.fullmatch(device)
+    try:
+        return address is not None and bool(ip_address(address[1].strip("[]")))
+    except ValueError:
+        return False
+
+
+def _with_bus(step: str, where: str) -> str:
+    verb, _, rest = step.partition(" ")
+    return f"{verb} {where} {rest}" if verb in safe.ON_A_BUS else step
 
 
 def renew(path: Path, steps: Mapping[str, tuple[str, ...]]) -> None:
@@ -52,9 +80,10 @@ def renew(path: Path, steps: Mapping[str, tuple[str, ...]]) -> None:
     """
     try:
         before = safe.read(path) if path.exists() else {}
-        for name, old in safe.left_over(before, steps).items():
+        gone = safe.left_over(before, steps)
+        for name, old in gone.items():
             log.warning("%s is configured no more: %s", name, "; ".join(old))
-            safe.carry_out(name, old)
+        safe.all_done(gone)
         safe.write(path, steps)
     except OSError as error:
         log.error("no states for after a crash are left: %s", error)

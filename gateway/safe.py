@@ -10,21 +10,30 @@ keeps an output as it was when the process that set it ends, for good and for il
 
 `gpio CHIP LINE LEVEL`: CHIP is a path, or `header` for the Pi's own pins.
 `i2c BUS ADDRESS REGISTER MASK VALUE`: the bits of MASK in a register of 8 bits become VALUE.
+`pins BUS ADDRESS MASK VALUE INPUTS`: the same of a chip without registers, whose inputs stay at 1.
+`ds2413 PATH MASK VALUE`: the latches of a DS2413, bit 0 is A, in the kernel's folder of it.
+`ask PORT RTS WHO LINE LIMIT SKIP SENT ANSWER`: bytes to a serial port, and what has to come back;
+    safe_port.py has the words.
 """
 
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 FILE = "safe-states"
 HEADER = "header"
 LONGEST_WAIT = 5.0  # seconds
+LONGEST_ASKING = 9.0
+"""Seconds after which no further port is asked: systemd ends the helper after 15 (TimeoutStopSec=),
+and one question may take 3.5."""
 
 # linux/gpio.h, version 2 of the character device's interface (Linux 5.10 and later).
 GPIO_GET_CHIPINFO_IOCTL = 0x8044B401
@@ -52,8 +61,23 @@ def main(directory: str, environment: Mapping[str, str] = os.environ) -> int:
     except (OSError, ValueError) as error:
         print(f"tidegate safe: {error}", file=sys.stderr)
         return 1
-    failed = [name for name, lines in steps.items() if not carry_out(name, lines)]
-    return 1 if failed else 0
+    return 0 if all_done(steps) else 1
+
+
+def all_done(steps: Steps) -> bool:
+    """What needs no answer comes first, since a line may be dead; what was not answered is asked
+    once more, since the dying process may have spoilt it half-way through a request."""
+    until = time.monotonic() + LONGEST_ASKING
+    local = {name: own for name, own in steps.items() if not _asks(own)}
+    failed = [name for name, own in local.items() if not carry_out(name, own)]
+    waiting = [name for name in steps if name not in local]
+    for _ in range(2):
+        waiting = [name for name in waiting if not carry_out(name, steps[name], until)]
+    return not failed and not waiting
+
+
+def _asks(steps: tuple[str, ...]) -> bool:
+    return any(step.startswith("ask ") for step in steps)
 
 
 def read(path: Path) -> dict[str, tuple[str, ...]]:
@@ -89,13 +113,17 @@ def left_over(before: Steps, now: Steps) -> dict[str, tuple[str, ...]]:
 
 def _targets(steps: tuple[str, ...]) -> set[tuple[str, ...]]:
     """The lines and bits that these steps are about."""
-    sizes = {"gpio": 3, "i2c": 5}
+    sizes = {"gpio": 3, "i2c": 5, "pins": 4, "ds2413": 3, "ask": 4}
     words = [step.split() for step in steps]
     return {tuple(word[: sizes[word[0]]]) for word in words if word[0] in sizes}
 
 
-def carry_out(name: str, steps: tuple[str, ...]) -> bool:
-    """Whether all went well; what did not is told, and the rest is done."""
+def carry_out(name: str, steps: tuple[str, ...], until: float = math.inf) -> bool:
+    """Whether all went well; what did not is told, and the rest is done. Not begun after `until`,
+    of the monotonic clock."""
+    if time.monotonic() > until:
+        print(f"tidegate safe: {name}: no time is left", file=sys.stderr)
+        return False
     well = True
     for step in steps:
         try:
@@ -146,16 +174,58 @@ def wait(seconds: str) -> None:
 def i2c(bus: str, address: str, register: str, mask: str, value: str) -> None:
     """Changes some bits of a register. OSError."""
     number, bits = int(register, 0), int(mask, 0)
-    descriptor = os.open(bus, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.ioctl(descriptor, I2C_SLAVE, int(address, 0))
+    with _chip(bus, address) as descriptor:
         now = 0
         if bits != 0xFF:
             os.write(descriptor, bytes([number]))
             now = os.read(descriptor, 1)[0]
         os.write(descriptor, bytes([number, (now & ~bits) | (int(value, 0) & bits)]))
+
+
+def pins(bus: str, address: str, mask: str, value: str, inputs: str) -> None:
+    """Changes some pins of a chip that is one byte. What reads low is taken for driven low, but an
+    input at 0 would be shorted by what drives it. OSError."""
+    bits = int(mask, 0)
+    with _chip(bus, address) as descriptor:
+        now = os.read(descriptor, 1)[0]
+        wanted = (now & ~bits) | (int(value, 0) & bits) | int(inputs, 0)
+        os.write(descriptor, bytes([wanted]))
+
+
+@contextmanager
+def _chip(bus: str, address: str) -> Iterator[int]:
+    descriptor = os.open(bus, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, I2C_SLAVE, int(address, 0))
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-VERBS: dict[str, Callable[..., None]] = {"gpio": gpio, "i2c": i2c, "wait": wait}
+def ds2413(path: str, mask: str, value: str) -> None:
+    """Both latches are written at once: the other one keeps what it has. OSError, ValueError."""
+    (state,) = Path(path, "state").read_bytes()
+    if state >> 4 != ~state & 0x0F:
+        raise ValueError(f"its state is 0x{state:02x}, whose halves do not complement each other")
+    now = (state >> 1 & 1) | (state >> 2 & 2)
+    wanted = (now & ~int(mask, 0)) | (int(value, 0) & int(mask, 0))
+    Path(path, "output").write_bytes(bytes([wanted]))
+
+
+def ask(*words: str) -> None:
+    """OSError, ValueError."""
+    from gateway import safe_port  # what it loads is of use on few machines
+
+    safe_port.ask(*words)
+
+
+ON_A_BUS = ("gpio", "i2c", "pins", "ask")
+"""Steps that name a bus or a port first."""
+VERBS: dict[str, Callable[..., None]] = {
+    "gpio": gpio,
+    "i2c": i2c,
+    "pins": pins,
+    "ds2413": ds2413,
+    "ask": ask,
+    "wait": wait,
+}

@@ -40,7 +40,7 @@ OWNERS = {
 SEES_DRIVERS = ["gateway.catalog", "gateway.build_devices", "gateway.cli"]
 """Of drivers, all others know only the contracts and the table of quantities."""
 CONTRACTS = ["drivers.base", "drivers.quantities"]
-SHARED = ["drivers.scaling"]
+SHARED = ["drivers.scaling", "drivers.words"]
 """Pure, and of use to drivers of several families."""
 PURE = [
     *(

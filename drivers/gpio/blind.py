@@ -13,7 +13,7 @@ from gpiozero import Factory
 
 from drivers.base import Action, BusFault, Channel, Option, OptionError, Value
 from drivers.gpio.pins import GPIO_MAX, Line
-from drivers.gpio.words import number
+from drivers.words import number
 
 STEP = 0.1  # seconds between two looks at a moving blind
 OVERRUN = 0.1  # of the travel time: how much longer a run to an end lasts, so that it gets there

@@ -13,7 +13,7 @@ from gpiozero import Factory
 from drivers.base import Action, Channel, Option, Value
 from drivers.gpio.pins import GPIO_MAX
 from drivers.gpio.pwm import PwmLine
-from drivers.gpio.words import percent
+from drivers.words import percent
 
 
 class Dimmer:

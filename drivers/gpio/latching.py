@@ -12,7 +12,7 @@ from gpiozero import Factory
 
 from drivers.base import Action, BusFault, Channel, Option, OptionError, Value
 from drivers.gpio.pins import GPIO_MAX, Line
-from drivers.gpio.words import SWITCH
+from drivers.words import switch
 
 
 class Latching:
@@ -54,10 +54,7 @@ class Latching:
         self._on = False
 
     def parse(self, value: Value) -> bool:
-        wanted = SWITCH.get(str(value).strip().lower())
-        if wanted is None:
-            raise ValueError("on or off (true or false, 1 or 0)")
-        return wanted
+        return switch(value)
 
     def start(self, value: Value | None) -> Generator[float, None, None]:
         self.close()

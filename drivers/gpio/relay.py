@@ -12,7 +12,7 @@ from gpiozero import Factory
 
 from drivers.base import Action, BusFault, Channel, Option, Value
 from drivers.gpio.pins import GPIO_MAX, Line
-from drivers.gpio.words import SWITCH
+from drivers.words import switch
 
 
 class Relay:
@@ -44,9 +44,7 @@ class Relay:
         self._line: Line | None = None
 
     def parse(self, value: Value) -> bool:
-        wanted = SWITCH.get(str(value).strip().lower())
-        if wanted is None:
-            raise ValueError("on or off (true or false, 1 or 0)")
+        wanted = switch(value)
         if self.action is Action.PULSE and not wanted:
             raise ValueError("a pulse relay takes only on")
         return wanted

@@ -13,7 +13,7 @@ from gpiozero import Factory
 from drivers.base import Action, Channel, Option, OptionError, Value
 from drivers.gpio.pins import GPIO_MAX
 from drivers.gpio.pwm import PwmLine
-from drivers.gpio.words import SWITCH, number
+from drivers.words import number
 
 FULL_VOLTS = 10.0
 """What the converter gives while the line is always on: the analogue range of IEC 61131-2."""
@@ -56,7 +56,7 @@ class Setpoint:
         celsius = number(value)
         if celsius is not None and self._low <= celsius <= self._high:
             return celsius
-        if SWITCH.get(str(value).strip().lower()) is False and celsius is None:
+        if celsius is None and str(value).strip().lower() in ("off", "false"):
             return False
         raise ValueError(f"a temperature from {self._low:g} to {self._high:g} °C, or off")
 

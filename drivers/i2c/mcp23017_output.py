@@ -11,8 +11,7 @@ from typing import Annotated
 
 from drivers.base import Action, Channel, CorruptData, I2CBus, Option, Value
 from drivers.i2c.mcp23017_registers import GPIO, IODIR, OLAT, PINS, Mcp23017Registers
-
-_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+from drivers.words import switch
 
 
 class Mcp23017Output:
@@ -40,7 +39,7 @@ class Mcp23017Output:
         """What this driver wants; off until it is told otherwise."""
 
     def parse(self, value: Value) -> bool:
-        return parse(value)
+        return switch(value)
 
     def start(self, value: Value | None) -> None:
         """value None: as it is found; but a chip that lost its power, whose pins are inputs, gets
@@ -74,14 +73,6 @@ class Mcp23017Output:
     def _check(self) -> None:
         if self._chip.get(IODIR) & self._bit:
             raise CorruptData("the pin is an input: the chip was reset meanwhile")
-
-
-def parse(value: Value) -> bool:
-    """on or off. ValueError says so."""
-    wanted = _WORDS.get(str(value).strip().lower())
-    if wanted is None:
-        raise ValueError("on or off (true or false, 1 or 0)")
-    return wanted
 
 
 DRIVER = Mcp23017Output

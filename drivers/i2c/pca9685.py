@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import Annotated
 
 from drivers.base import Action, Channel, CorruptData, I2CBus, Option, OptionError, Value
+from drivers.words import percent
 
 MODE1 = 0x00
 LED0_ON_L = 0x06
@@ -62,15 +63,7 @@ class Pca9685:
         self._wanted: float | None = None
 
     def parse(self, value: Value) -> float:
-        words = {"on": 100.0, "true": 100.0, "off": 0.0, "false": 0.0}
-        text = str(value).strip().lower()
-        try:
-            level = words[text] if text in words else float(text)
-        except ValueError:
-            level = -1.0
-        if not 0 <= level <= 100:
-            raise ValueError("0 to 100 %, on or off")
-        return level
+        return percent(value, "off", "on")
 
     def start(self, value: Value | None) -> Generator[float, None, None]:
         """The channel's registers first, then the frequency, which is taken in sleep alone; the

@@ -38,6 +38,7 @@ class Pcf8574:
         self._pins = pins
         self._closed = closed
         self._address = address
+        self._latch().inputs |= sum({1 << pin for pin in pins.values()})
 
     def start(self) -> None:
         """Pins that are read are given a 1, which makes them inputs; after a reset all are."""

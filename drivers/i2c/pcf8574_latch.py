@@ -22,6 +22,8 @@ class Pcf8574Latch:
 
     def __init__(self, address: int) -> None:
         self._address = address
+        self.inputs = 0
+        """Bits of the pins that are read: they have to stay at 1."""
         self._written: int | None = None
         """None until the first write: then the pins are as they are found."""
 
@@ -35,7 +37,8 @@ class Pcf8574Latch:
 
     def change(self, bus: I2CBus, bit: int, high: bool) -> None:
         """Before the first write, what reads low is taken for driven low: an earlier run did it."""
-        before = bus.read(self._address, 1)[0] if self._written is None else self._written
+        found = self._written
+        before = bus.read(self._address, 1)[0] | self.inputs if found is None else found
         wanted = before | bit if high else before & ~bit
         bus.write(self._address, bytes([wanted]))
         self._written = wanted

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from drivers.base import Action, Channel, I2CBus, Option, Value
-from drivers.i2c.mcp23017_output import parse
 from drivers.i2c.pcf8574 import ADDRESS_HELP, ADDRESSES
 from drivers.i2c.pcf8574_latch import PINS, Pcf8574Latch, latch_of
+from drivers.words import switch
 
 
 class Pcf8574Output:
@@ -39,7 +39,7 @@ class Pcf8574Output:
         self._wanted: bool | None = None
 
     def parse(self, value: Value) -> bool:
-        return parse(value)
+        return switch(value)
 
     def start(self, value: Value | None) -> None:
         """value None: as it is found, or as it was last set: a chip that lost its power is all
@@ -58,6 +58,11 @@ class Pcf8574Output:
 
     def close(self) -> None:
         """The chip keeps the level."""
+
+    def safeguard(self, value: Value) -> Sequence[str]:
+        level = self._bit if bool(value) == self._active_high else 0
+        inputs = self._latch().inputs
+        return (f"pins 0x{self._address:02x} {self._bit} {level} {inputs}",)
 
     def _latch(self) -> Pcf8574Latch:
         return latch_of(self._bus, self._address)

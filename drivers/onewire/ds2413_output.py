@@ -7,13 +7,13 @@ hardware/ds2413_output.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from drivers.base import Action, Channel, CorruptData, Option, Value
 from drivers.onewire import w1
 from drivers.onewire.ds2413 import ADDRESS, LATCH_A, LATCH_B, check_address, status
-
-_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+from drivers.words import switch
 
 
 class Ds2413Output:
@@ -34,10 +34,7 @@ class Ds2413Output:
         self._latch = LATCH_A if pin == "a" else LATCH_B
 
     def parse(self, value: Value) -> bool:
-        wanted = _WORDS.get(str(value).strip().lower())
-        if wanted is None:
-            raise ValueError("on or off (true or false, 1 or 0)")
-        return wanted
+        return switch(value)
 
     def start(self, value: Value | None) -> None:
         """value None: as it is found; after power-up that is off."""
@@ -64,6 +61,11 @@ class Ds2413Output:
 
     def close(self) -> None:
         """The chip keeps the level."""
+
+    def safeguard(self, value: Value) -> Sequence[str]:
+        path = Path(self._root, w1.DEVICES, self._address)
+        mask = 1 if self._latch == LATCH_A else 2
+        return (f"ds2413 {path} {mask} {0 if value else mask}",)
 
     def _status(self) -> int:
         return status(w1.read(w1.find(self._root, self._address) / "state"))

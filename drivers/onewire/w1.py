@@ -11,12 +11,13 @@ from pathlib import Path
 
 from drivers.base import BusFault, BusMissing, DriverError, NoAnswer
 
+DEVICES = "sys/bus/w1/devices"
 ADVICE = "in /boot/firmware/config.txt: dtoverlay=w1-gpio, then reboot"
 
 
 def find(root: str, address: str) -> Path:
     """The folder of the device. BusMissing without a bus, NoAnswer without the device."""
-    devices = Path(root, "sys/bus/w1/devices")
+    devices = Path(root, DEVICES)
     if not devices.is_dir():
         raise BusMissing(f"the kernel has no 1-Wire bus; {ADVICE}")
     found = devices / address

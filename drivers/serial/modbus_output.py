@@ -7,6 +7,7 @@ device. What fails safe, and what does not: hardware/modbus_output.md.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Annotated
 
 from drivers.base import Action, Channel, CorruptData, Option, OptionError, SerialPort, Value
@@ -14,10 +15,11 @@ from drivers.quantities import QUANTITIES
 from drivers.serial import modbus_frame as frame
 from drivers.serial.modbus_line import Line
 from drivers.serial.modbus_map import ORDERS, WORDS, Register
+from drivers.serial.modbus_step import step
 from drivers.serial.modbus_value import channel, encoded, value_of
 from drivers.serial.stream import checked_line
+from drivers.words import switch
 
-_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _NUMBERS = tuple(kind for kind in WORDS if kind not in ("bool", "string"))
 
 
@@ -83,6 +85,7 @@ class ModbusOutput:
             pause=0.0,
             echo=echo,
         )
+        self._step = partial(step, line=line, framing=framing, timeout=timeout, echo=echo)
         state = Channel("state", "state")
         self.channels: Sequence[Channel] = (
             state if self._switches else channel("state", self._register),
@@ -91,9 +94,7 @@ class ModbusOutput:
     def parse(self, value: Value) -> Value:
         if not self._switches:
             return self._number(value)
-        wanted = _WORDS.get(str(value).strip().lower())
-        if wanted is None:
-            raise ValueError("on or off (true or false, 1 or 0)")
+        wanted = switch(value)
         if self._pulse and not wanted:
             raise ValueError("a pulse output takes only on")
         return wanted
@@ -126,6 +127,11 @@ class ModbusOutput:
 
     def close(self) -> None:
         """Nothing to do: the port is the bus's, and the device keeps its level."""
+
+    def safeguard(self, value: Value) -> Sequence[str]:
+        """A pulse is not given by one who does not know whether it was given."""
+        request = self._request(False if self._pulse else value)
+        return (self._step(request),)
 
     def _number(self, value: Value) -> float:
         try:

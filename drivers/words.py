@@ -1,4 +1,4 @@
-"""What an output's command may say, shared by the outputs of this family."""
+"""Pure: the words and numbers that an output's command may be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import math
 
 from drivers.base import Value
 
-SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+
+def switch(value: Value) -> bool:
+    """on or off. ValueError says so."""
+    wanted = _SWITCH.get(str(value).strip().lower())
+    if wanted is None:
+        raise ValueError("on or off (true or false, 1 or 0)")
+    return wanted
 
 
 def number(value: Value) -> float | None:
