@@ -11,7 +11,6 @@ import ctypes
 import errno
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -86,4 +85,4 @@ def corrected(stamp: Stamp, anchors: Mapping[str, float]) -> Stamp:
     offset = anchors.get(stamp.boot_id)
     if stamp.synchronised or offset is None:
         return stamp
-    return replace(stamp, wall=stamp.boot + offset, synchronised=True)
+    return stamp._replace(wall=stamp.boot + offset, synchronised=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.model import Key, Klass
 
@@ -32,8 +32,7 @@ LARGEST = 64 << 10
 """Bytes of payload that every journal takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One entry, encoded. wall: seconds since 1970, 0.0 when the clock was not to be trusted."""
 
     key: Key

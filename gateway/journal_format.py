@@ -31,6 +31,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from gateway.journal import Record
 from gateway.model import Key, Klass
@@ -154,24 +156,37 @@ def size_of(record: Record) -> int:
     return RECORD.size + length + len(record.payload)
 
 
-def unpack_record(data: bytes | memoryview, at: int) -> Record:
-    """A record that has verified."""
-    _, _, length, named, klass, _, _, epoch, seq, wall = RECORD.unpack_from(data, at)
+def unpack_record(data: bytes, at: int, seed: int) -> Record | None:
+    """The record at `at`, None when there is none that verifies."""
     start = at + RECORD.size
-    device = bytes(data[start : start + named]).decode("utf-8", "surrogateescape")
-    payload = bytes(data[start + named : start + named + length])
-    return Record(Key(epoch, seq), KLASSES[klass], wall, device, payload)
+    if start > len(data):
+        return None
+    magic, crc, length, named, klass, _, _, epoch, seq, wall = RECORD.unpack_from(data, at)
+    body = start + named
+    stop = body + length
+    if magic != RECORD_MAGIC or stop > len(data):
+        return None
+    if zlib.crc32(data[at + CHECKED : stop], seed) != crc:
+        return None
+    device = _device(data[start:body])
+    return Record(Key(epoch, seq), KLASSES[klass], wall, device, data[body:stop])
 
 
-def verified(data: memoryview, at: int, end: int, seed: int) -> int:
-    """Where the record at `at` ends; 0 when there is none that verifies."""
+@lru_cache(maxsize=256)
+def _device(name: bytes) -> str:
+    """The same few again and again: each is kept once."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def verified(data: memoryview, at: int, end: int, seed: int) -> tuple[Any, ...] | None:
+    """The head of the record at `at`; None when there is none that verifies."""
     if at + RECORD.size > end:
-        return 0
-    magic, crc, length, named, *_ = RECORD.unpack_from(data, at)
-    stop: int = at + RECORD.size + named + length
-    if magic != RECORD_MAGIC or stop > end:
-        return 0
-    return stop if zlib.crc32(data[at + CHECKED : stop], seed) == crc else 0
+        return None
+    head = RECORD.unpack_from(data, at)
+    stop = at + RECORD.size + head[2] + head[3]
+    if head[0] != RECORD_MAGIC or stop > end:
+        return None
+    return head if zlib.crc32(data[at + CHECKED : stop], seed) == head[1] else None
 
 
 @dataclass(slots=True)
@@ -189,11 +204,13 @@ class Index:
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def add(self, at: int, stop: int, ordinal: int, klass: int, key: Key, wall: float) -> None:
+    def add(
+        self, at: int, stop: int, ordinal: int, klass: int, epoch: int, seq: int, wall: float
+    ) -> None:
         self.offsets.append(at)
         self.ordinals.append(ordinal)
-        self.epochs.append(key.epoch)
-        self.seqs.append(key.seq)
+        self.epochs.append(epoch)
+        self.seqs.append(seq)
         self.klasses.append(klass)
         self.walls.append(wall)
         self.end = stop
@@ -216,6 +233,17 @@ class Index:
         place = self.behind(key) - 1
         return place if place >= 0 and self.key(place) == key else None
 
+    def places(self, keys: Iterable[Key]) -> Iterator[int]:
+        """Where they are, of keys in order, as far as they are here: mostly neighbours."""
+        epochs, seqs, last, following = self.epochs, self.seqs, len(self) - 1, 0
+        for key in keys:
+            place: int | None = following
+            if following > last or seqs[following] != key.seq or epochs[following] != key.epoch:
+                place = self.place(key)
+            if place is not None:
+                following = place + 1
+                yield place
+
     def cut(self, length: int) -> None:
         """Only the first `length` records are left."""
         self.end = self.offsets[length] if length < len(self) else self.end
@@ -230,12 +258,13 @@ def scan(segment: bytes, generation: int) -> Index:
     end, seed = len(segment) - TAIL, seed_of(generation)
     index = Index()
     at = DATA
-    while (stop := verified(data, at, end, seed)) or (
+    while (head := verified(data, at, end, seed)) or (
         at := _resume(segment, data, at + 1, end, seed)
     ):
-        if stop:
-            _, _, _, _, klass, ordinal, _, epoch, seq, wall = RECORD.unpack_from(data, at)
-            index.add(at, stop, ordinal, klass, Key(epoch, seq), wall)
+        if head:
+            _, _, length, named, klass, ordinal, _, epoch, seq, wall = head
+            stop = at + RECORD.size + named + length
+            index.add(at, stop, ordinal, klass, epoch, seq, wall)
             at = stop
     return index
 

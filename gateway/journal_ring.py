@@ -10,6 +10,7 @@ sync clean, and a second sync would lie. The group is written again, in another 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -121,25 +122,21 @@ class Ring:
     # Settling
 
     def forget(self, keys: Iterable[Key]) -> None:
-        segment: Segment | None = None
-        index = Index()
+        ordered, at = sorted(keys), 0
         with self._faults("read"):
-            for key in sorted(keys):
-                if segment is None or segment.last is None or key > segment.last:
-                    segment = self._segment_of(key)
-                    if segment is not None and segment.kept:
-                        index = self._space.index(segment)
-                if segment is not None and segment.kept:
-                    self._settle(segment, index, key)
+            for segment in list(self._space.segments):
+                if at == len(ordered):
+                    return
+                if segment.last is not None:
+                    start, at = at, bisect_right(ordered, segment.last, at)
+                    if at > start and segment.kept:
+                        self._settle(segment, ordered[start:at])
 
-    def _segment_of(self, key: Key) -> Segment | None:
-        return next((s for s in self._space.segments if s.last and key <= s.last), None)
-
-    def _settle(self, segment: Segment, index: Index, key: Key) -> None:
-        place = index.place(key)
-        if place is not None and segment.settle(index.ordinals[place]):
-            segment.kept -= 1
-            self._space.release_if_settled(segment)
+    def _settle(self, segment: Segment, keys: list[Key]) -> None:
+        index = self._space.index(segment)
+        for place in index.places(keys):
+            segment.kept -= segment.settle(index.ordinals[place])
+        self._space.release_if_settled(segment)
 
     def settle(self, sync: bool) -> None:
         with self._faults("write"):

@@ -66,7 +66,7 @@ class GroupWriter:
             at = segment.end
             segment.note(record, len(data))
             key = record.key
-            index.add(at, segment.end, segment.count - 1, record.klass, key, record.wall)
+            index.add(at, segment.end, segment.count - 1, record.klass, *key, record.wall)
 
     def _advance(self) -> Segment:
         """Seal the active segment and begin the next, which is synced with its first group."""

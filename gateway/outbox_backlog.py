@@ -61,13 +61,14 @@ class Backlog:
     def _decoded(self, found: Sequence[Record], expired_before: float) -> list[Entry]:
         """What has expired meanwhile, or cannot be understood, is accounted for instead."""
         new = [record for record in found if record.key not in self._dropping]
-        expired = [record for record in new if eviction.is_expired(record, expired_before)]
+        # Most gateways let nothing expire, and then nothing has to be asked of each record.
+        expires = expired_before > 0.0
+        expired = [r for r in new if expires and eviction.is_expired(r, expired_before)]
         if expired:
             self._drop(GapReason.EXPIRED, expired)
+            new = [record for record in new if record.key not in self._dropping]
         entries = []
         for record in new:
-            if record.key in self._dropping:
-                continue
             try:
                 recorded = records.decode(record.payload)
             except records.RecordError as error:

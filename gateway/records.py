@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gateway.flat import Flat, known
 from gateway.model import (
     Alarm,
     AlarmState,
@@ -33,6 +34,8 @@ from gateway.model import (
 )
 
 GOOD = Quality.GOOD
+TELEMETRY, COUNTER = FLAT = "T", "C"
+"""Kinds of records that are samples."""
 LARGEST = 2**63 - 1
 """Integers beyond are written as text: the faster parser does not take them."""
 
@@ -117,6 +120,8 @@ def decode(data: bytes) -> Recorded:
     """The inverse of `encode`. RecordError for anything else."""
     try:
         array = loads(data)
+        if array[0] in FLAT and b"{" not in data:
+            return _unflat(array)
         return _DECODERS[array[0]](*array[1:])
     except (ValueError, TypeError, LookupError, AttributeError, StopIteration) as error:
         raise RecordError(f"not a record: {data[:60]!r}: {error}") from error
@@ -147,7 +152,7 @@ def _unstamp(array: list[Any]) -> Stamp:
 
 
 def _sample(sample: Sample) -> list[Any]:
-    kind = "C" if sample.counter else "T"
+    kind = COUNTER if sample.counter else TELEMETRY
     array = [kind, sample.device, _stamp(sample.stamp)]
     for channel, value, quality, code, quantity in sample.readings:
         if type(value) is not str:
@@ -171,6 +176,18 @@ def _unsample(device: str, stamp: list[Any], fields: Sequence[Any], counter: boo
             channel, value, quality, code, quantity = first
             readings.append(Reading(channel, _unvalue(value), Quality(quality), code, quantity))
     return Sample(device, _unstamp(stamp), tuple(readings), counter)
+
+
+def _unflat(array: list[Any]) -> Sample:
+    """A sample of which no reading has more than a channel and a plain value: nearly every one."""
+    try:
+        channels, values = known(tuple(array[3::2])), array[4::2]
+    except TypeError:
+        # The first reading of which there is more stands where a channel does, and is a list.
+        return _unsample(array[1], array[2], array[3:], array[0] == COUNTER)
+    if len(channels) != len(values):
+        raise ValueError("a channel without a value")
+    return Sample(array[1], _unstamp(array[2]), Flat(channels, values), array[0] == COUNTER)
 
 
 def _telemetry(device: str, stamp: list[Any], *fields: Any) -> Sample:
@@ -253,8 +270,8 @@ def _ungap(reason: str, stamp: list[Any], epoch: int, first: int, *rest: Any) ->
 
 
 _DECODERS: dict[str, Callable[..., Recorded]] = {
-    "T": _telemetry,
-    "C": _counter,
+    TELEMETRY: _telemetry,
+    COUNTER: _counter,
     "R": _unresult,
     "S": _unstate,
     "A": _unalarm,

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.model import Action, Channel, Command, Entry, Heard, OutboxStats, Result, Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(NamedTuple):
     """One MQTT message to send.
 
     expires: wall seconds after which nobody wants it; becomes the MQTT 5 message expiry when it is

@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.codecs.values import Fields, utc
+from gateway.flat import Flat
 from gateway.model import Entry, Quality, Sample
 
 VERSION = 1
@@ -39,12 +40,7 @@ def content(entries: Sequence[Entry]) -> Fields:
         sample = entry.recorded
         if not isinstance(sample, Sample):
             raise ValueError(f"history holds samples, {type(sample).__name__} goes by itself")
-        shape = (
-            sample.device,
-            entry.key.epoch,
-            sample.stamp.synchronised,
-            *[reading.channel for reading in sample.readings],
-        )
+        shape = sample.device, entry.key.epoch, sample.stamp.synchronised, _channels(sample)
         groups.setdefault(shape, []).append(entry)
     return {"history": VERSION, "series": [_series(group) for group in groups.values()]}
 
@@ -60,14 +56,31 @@ def _series(entries: list[Entry]) -> Fields:
     }
     if not first.stamp.synchronised:
         fields["clock"] = "unsynchronised"
-    fields["values"] = columns = {}
+    rows = [sample.readings.values for sample in samples if type(sample.readings) is Flat]
+    if len(rows) == len(samples):
+        columns = map(list, zip(*rows, strict=True))
+        fields["values"] = dict(zip(_channels(first), columns, strict=True))
+    else:
+        fields["values"] = _columns(samples)
+    return fields
+
+
+def _channels(sample: Sample) -> tuple[str, ...]:
+    readings = sample.readings
+    if type(readings) is Flat:
+        return readings.channels
+    return tuple(reading.channel for reading in readings)
+
+
+def _columns(samples: list[Sample]) -> Fields:
+    columns: Fields = {}
     for column in zip(*[sample.readings for sample in samples], strict=True):
         channel = column[0].channel
         columns[channel] = [reading.value for reading in column]
         qualities = [reading.quality for reading in column]
         if qualities.count(Quality.GOOD) < len(column):
             columns[channel + "_quality"] = [quality.value for quality in qualities]
-    return fields
+    return columns
 
 
 def _differences(values: list[int]) -> list[int]:

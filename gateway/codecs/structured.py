@@ -37,6 +37,10 @@ class Format:
     content_type: str
 
 
+def _stamped(body: Recorded, stamp: Stamp) -> Recorded:
+    return body._replace(stamp=stamp) if isinstance(body, Sample) else replace(body, stamp=stamp)
+
+
 class StructuredDialect:
     """qos: of a device's data; devices that are not in it have 1.
 
@@ -87,7 +91,7 @@ class StructuredDialect:
         stamp = self._restamp(entry.recorded.stamp)
         if stamp is entry.recorded.stamp:
             return entry
-        return replace(entry, recorded=replace(entry.recorded, stamp=stamp))
+        return entry._replace(recorded=_stamped(entry.recorded, stamp))
 
     def _data(self, device: str) -> str:
         topic = self._data_topics.get(device)

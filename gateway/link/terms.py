@@ -89,8 +89,7 @@ class Concessions:
         known = self._of.get(url)
         if known is None:
             return hello
-        will = replace(
-            hello.will,
+        will = hello.will._replace(
             qos=min(hello.will.qos, known.will_qos),
             retain=hello.will.retain and known.retained_will,
         )

@@ -137,9 +137,9 @@ def test_what_is_due_first_comes_first() -> None:
         (Action.SET, later(31), False),
         (Action.PULSE, later(1), False),
         (Action.SET, later(29, synchronised=False), True),
-        (Action.SET, replace(later(29), boot=3.0, boot_id="other"), True),
-        (Action.SET, replace(later(29), boot=3.0, boot_id="other", synchronised=False), False),
-        (Action.SET, replace(later(3600), boot=3.0, boot_id="other"), False),
+        (Action.SET, later(29)._replace(boot=3.0, boot_id="other"), True),
+        (Action.SET, later(29)._replace(boot=3.0, boot_id="other", synchronised=False), False),
+        (Action.SET, later(3600)._replace(boot=3.0, boot_id="other"), False),
     ],
 )
 def test_after_a_crash_only_a_set_within_its_life_is_asserted_again(
@@ -199,5 +199,5 @@ def test_after_a_reboot_only_a_clock_that_can_be_believed_gives_a_command_life()
     command = replace(COMMAND, expires=NOW.wall + 20)
     after = Stamp(NOW.wall + 5, 10.0, "0ther", True)
     assert life(command, 30.0, after) == 15.0
-    assert life(command, 30.0, replace(after, synchronised=False)) == float("-inf")
+    assert life(command, 30.0, after._replace(synchronised=False)) == float("-inf")
     assert life(replace(command, expires=None), 30.0, after) == float("-inf")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,14 @@ START = Stamp(1_795_442_400.0, 10.0, "abcd1234", True)
 class Time:
     def __init__(self, synchronised: bool) -> None:
         self.passed = 0.0
-        self._start = replace(START, synchronised=synchronised)
+        self._start = START._replace(synchronised=synchronised)
 
     def monotonic(self) -> float:
         return 500.0 + self.passed
 
     def stamp(self) -> Stamp:
         start = self._start
-        return replace(start, wall=start.wall + self.passed, boot=start.boot + self.passed)
+        return start._replace(wall=start.wall + self.passed, boot=start.boot + self.passed)
 
 
 @pytest.mark.parametrize("synchronised", [True, False])

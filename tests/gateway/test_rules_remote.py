@@ -35,9 +35,9 @@ GOOD = Heard(
         (GOOD, Key(4, 1), HERE, "comes again"),
         (replace(GOOD, readings=()), None, HERE, "cannot be read"),
         (GOOD, None, None, "our clock"),
-        (replace(GOOD, stamp=replace(GOOD.stamp, synchronised=False)), None, HERE, "other clock"),
-        (replace(GOOD, stamp=replace(GOOD.stamp, wall=1000.0 + SKEW)), None, HERE, 0.0),
-        (replace(GOOD, stamp=replace(GOOD.stamp, wall=1006.0)), None, HERE, "6 s ahead"),
+        (replace(GOOD, stamp=GOOD.stamp._replace(synchronised=False)), None, HERE, "other clock"),
+        (replace(GOOD, stamp=GOOD.stamp._replace(wall=1000.0 + SKEW)), None, HERE, 0.0),
+        (replace(GOOD, stamp=GOOD.stamp._replace(wall=1006.0)), None, HERE, "6 s ahead"),
     ],
 )
 def test_the_age_of_what_was_heard(
@@ -64,11 +64,11 @@ def test_it_subscribes_so_that_nothing_waits_at_the_broker() -> None:
 def test_what_a_gateway_says_is_understood_in_its_format(form: Any) -> None:
     there = form.dialect(root="tidegate", gateway="shed", qos={}, restamp=lambda stamp: stamp)
     readings = (Reading("temperature", 31.25), Reading("humidity", None, Quality.BAD))
-    [told] = there.live(entry(replace(sample(), device="climate", readings=readings)))
+    [told] = there.live(entry(sample()._replace(device="climate", readings=readings)))
     found = dialect().command(inbound(told.payload, told.topic))
     assert isinstance(found, Heard) and found.device == "shed/climate"
     assert found.readings == readings
-    assert age(found, None, replace(found.stamp, wall=found.stamp.wall + 3)) == pytest.approx(3.0)
+    assert age(found, None, found.stamp._replace(wall=found.stamp.wall + 3)) == pytest.approx(3.0)
 
 
 def test_uncertain_and_unsynchronised_are_told_from_good() -> None:
@@ -125,7 +125,7 @@ def test_the_desk_takes_each_reading_once_and_at_its_age(tmp_path: Path) -> None
     house = House(tmp_path / "state.db", [cooling(when=REMOTE)])
 
     def hear(seq: int, temperature: float, late: float = 0.0) -> None:
-        stamp = replace(house.clock.stamp(), wall=house.clock.stamp().wall - late)
+        stamp = house.clock.stamp()._replace(wall=house.clock.stamp().wall - late)
         readings = (Reading("temperature", temperature),)
         told = Heard("shed/climate", Key(1, seq), stamp, readings)
         house.control.receive(told, lambda: None)
