@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ def one_telegram(path: Path) -> bytes:
     return min((data[a:b] for a, b in zip(starts, ends, strict=True)), key=len)
 
 
-def by_smllib(data: bytes, crc: str = "x25") -> list[dict[str, object]]:
+def by_smllib(data: bytes, crc: Literal["kermit", "x25"] = "x25") -> list[dict[str, object]]:
     """Code to value of each telegram, exactly: smllib's own product with the scaler is rounded."""
     reader = SmlStreamReader(crc=crc)
     reader.add(data)
