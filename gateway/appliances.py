@@ -142,7 +142,7 @@ def _stale(command: Command, situation: Situation) -> Refuse | None:
     if command.nonce is not None and not fresh:
         return Refuse(Outcome.EXPIRED, "stale: the nonce is of an earlier session")
     if situation.limits.fresh_only and not fresh:
-        return Refuse(Outcome.REFUSED, "this output demands the session's nonce; see topic session")
+        return Refuse(Outcome.REFUSED, "the session's nonce is demanded; see topic session")
     if command.uncertain and situation.action is Action.PULSE:
         return Refuse(
             Outcome.INDETERMINATE, "delivered again without an id, so it may have run before"

@@ -79,4 +79,4 @@ class Crashes:
             fresh.write_text(text, "ascii")
             fresh.replace(self._path)
         except OSError:
-            return
+            return  # the journal says what is wrong with the disk; safe mode may come later then

@@ -58,8 +58,9 @@ def main(directory: str, environment: Mapping[str, str] = os.environ) -> int:
         return 0  # it has put the outputs to their stop states itself
     try:
         steps = read(Path(directory) / FILE)
-    except (OSError, ValueError) as error:
-        print(f"tidegate safe: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"tidegate safe: {error.filename}: {error.strerror}", file=sys.stderr)
+        print("  the gateway leaves it in its state directory at each start", file=sys.stderr)
         return 1
     return 0 if all_done(steps) else 1
 

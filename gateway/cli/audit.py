@@ -16,6 +16,7 @@ from gateway.cli.assembly import Assembler
 from gateway.cli.consumer import Arrived, Connected, Consumer, Unreachable
 from gateway.cli.layout import Line, clean, cut, fit, number
 from gateway.cli.messages import Fact, Part, Unreadable
+from gateway.cli.problems import plainly
 from gateway.cli.screen import Screen
 from gateway.cli.statement import Report
 
@@ -26,8 +27,8 @@ tidegate audit --gateway shed --for 3600         # an hour; status 1 if anything
 tidegate audit --until-settled --for 120         # stop when nothing is on its way any more
 tidegate audit --session cellar                  # the broker keeps what comes while we are away"""
 EXIT = """\
-Exit status 0: nothing is missing. 1: entries are missing without an explanation, or nothing was
-heard, or --until-settled ran out of time."""
+Exit status 0: nothing is missing. 1: entries are missing without an explanation, or no live entry
+was heard, or --until-settled ran out of time."""
 
 REDRAW = 0.5
 QUIET_EVERY = 10.0
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         consumer = Consumer(login.login(args), [f"{args.root}/{args.gateway}/#"], client_id)
         consumer.connect()
     except (Unreachable, ValueError, OSError) as error:
-        print(f"tidegate audit: {error}", file=sys.stderr)
+        print(f"tidegate audit: {plainly(error)}", file=sys.stderr)
         return 1
     audit = Audit(consumer, args.root, args.until_settled)
     try:
@@ -79,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def verdict(reports: Sequence[Report], until_settled: bool) -> int:
-    if not reports or any(report.lost for report in reports):
+    """Of a gateway without live entries nothing can be said: that is no success either."""
+    judged = [report for report in reports if report.epoch is not None]
+    if not judged or any(report.lost for report in reports):
         return 1
     return 1 if until_settled and not all(report.settled for report in reports) else 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli.archive import CONFIG, FORMAT, MANIFEST, STATE
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain, plainly
 from gateway.state_copy import copy_state
 from gateway.version import VERSION
 
@@ -33,7 +33,7 @@ and a copy of them would arrive twice."""
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{HELP}\n\n{NOTE}"
     parser.add_argument("file", type=Path, metavar="FILE", help="as cellar.tar.gz; made anew")
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         names = write(args.file, config, Path(gateway.state), gateway.id)
     except (OSError, sqlite3.Error) as error:
-        print(f"tidegate backup: {error}", file=sys.stderr)
+        print(f"tidegate backup: {plainly(error)}", file=sys.stderr)
         return 1
     print(f"{args.file}: {len(names)} files of gateway {gateway.id}")
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.cli import access_brokers
 from gateway.cli.access import Role, Unusable, logins, roles
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, load_or_explain, plainly
 from gateway.settings import Settings
 
 HELP = "Write what the broker must allow: gateways and people, each no more than they need."
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         found = roles(gateways)
         _WRITERS[args.broker](Path(args.out), found, known, args.vhost)
     except (Unusable, OSError, ValueError, KeyError, TypeError) as error:
-        print(f"tidegate broker-acl: {error}", file=sys.stderr)
+        print(f"tidegate broker-acl: {plainly(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TextIO
 
 from drivers.base import DriverError, Sensor, Stream
-from gateway.__main__ import DEFAULT_CONFIG
 from gateway.attached import finish, steps_of
 from gateway.cli import recording
 from gateway.cli.capture_transfers import transfers
 from gateway.cli.looking import Unreadable, named, wait_for
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 from gateway.cli.recording import Recorder, Said
 from gateway.config_wiring import I2C_KINDS
 from gateway.settings import BusSettings, DeviceSettings, Settings
@@ -35,7 +34,7 @@ LOOK_EVERY = 5.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device", metavar="DEVICE", help="its name in the configuration")
-    parser.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser, "-c", "--config")
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="- for stdout")
     parser.add_argument(
         "--for", dest="seconds", type=float, metavar="S", help="end after S seconds"

@@ -8,8 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.__main__ import DEFAULT_CONFIG
-from gateway.cli.problems import EX_CONFIG, render
+from gateway.cli.problems import EX_CONFIG, add_config, render
 from gateway.config import ConfigErrors, Problem, load
 from gateway.settings import Settings
 
@@ -20,7 +19,7 @@ tidegate check --json            # for programs, of /etc/tidegate/gateway.toml""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -44,9 +44,8 @@ def verbs(parser: argparse.ArgumentParser) -> Iterator[Verb]:
     """The verbs of a parser."""
     actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     for action in actions:
-        helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
         for name, verb_parser in action.choices.items():
-            yield _verb(name, helps[name], verb_parser)
+            yield _verb(name, (verb_parser.description or "").partition("\n")[0], verb_parser)
 
 
 def _verb(name: str, help: str, parser: argparse.ArgumentParser) -> Verb:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli.diagnosis import FAIL, OK, WARN, Finding, Machine, machine_findings
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 from gateway.clock import SystemClock
 from gateway.settings import Settings
 
@@ -22,7 +21,7 @@ sudo -u tidegate tidegate doctor     # as the service's user"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("--offline", action="store_true", help="do not ask the broker")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--root", default="/", help=argparse.SUPPRESS)

@@ -9,43 +9,24 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shutil
 import sys
+import textwrap
+from collections.abc import Mapping
 from types import ModuleType
 
+from gateway.config_report import nearest
 from gateway.version import VERSION
 
+GROUPS: dict[str, tuple[str, ...]] = {
+    "set up": ("setup", "scan", "drivers", "wiring", "check", "doctor", "unit", "schema"),
+    "the gateway": ("run", "status", "logs", "outbox", "safe", "backup", "restore", "support"),
+    "sensors and meters": ("read", "monitor", "decode", "capture", "replay", "unstick"),
+    "over MQTT": ("watch", "send", "audit", "notify", "keygen", "broker-acl"),
+    "to try": ("demo", "simulate", "completion"),
+}
 VERBS = {
-    "run": "gateway.cli.run",
-    "check": "gateway.cli.check",
-    "drivers": "gateway.cli.drivers",
-    "scan": "gateway.cli.scan",
-    "wiring": "gateway.cli.wiring",
-    "doctor": "gateway.cli.doctor",
-    "unstick": "gateway.cli.unstick",
-    "read": "gateway.cli.read",
-    "send": "gateway.cli.send",
-    "keygen": "gateway.cli.keygen",
-    "notify": "gateway.cli.notify",
-    "safe": "gateway.cli.safe",
-    "decode": "gateway.cli.decode",
-    "monitor": "gateway.cli.monitor",
-    "capture": "gateway.cli.capture",
-    "replay": "gateway.cli.replay",
-    "watch": "gateway.cli.watch",
-    "status": "gateway.cli.status",
-    "setup": "gateway.cli.setup",
-    "outbox": "gateway.cli.outbox",
-    "unit": "gateway.cli.unit",
-    "logs": "gateway.cli.logs",
-    "backup": "gateway.cli.backup",
-    "restore": "gateway.cli.restore",
-    "support": "gateway.cli.support",
-    "demo": "gateway.cli.demo",
-    "audit": "gateway.cli.audit",
-    "simulate": "gateway.cli.simulate",
-    "broker-acl": "gateway.cli.broker_acl",
-    "schema": "gateway.cli.schema",
-    "completion": "gateway.cli.completion",
+    verb: f"gateway.cli.{verb.replace('-', '_')}" for group in GROUPS.values() for verb in group
 }
 
 DESCRIPTION = """\
@@ -64,8 +45,14 @@ exit codes:
 def main(arguments: list[str]) -> int:
     """Run one verb; the exit code as EXIT_CODES has it."""
     first = arguments[0] if arguments else ""
+    if first and not first.startswith("-") and first not in VERBS:
+        hint = nearest(first, VERBS) or "`tidegate --help` lists them"
+        print(f'tidegate: there is no verb "{first}"; {hint}', file=sys.stderr)
+        return 2
     parser = make_parser([first] if first in VERBS else [] if first == "--version" else list(VERBS))
-    args = parser.parse_args(arguments)
+    args, rest = parser.parse_known_args(arguments)
+    if rest:  # argparse would show the usage of `tidegate`, which does not help
+        (args.parser if args.verb else parser).error(f"unrecognized arguments: {' '.join(rest)}")
     if args.verb is None:
         parser.print_help()
         return 2
@@ -83,15 +70,32 @@ def make_parser(verbs: list[str]) -> argparse.ArgumentParser:
     """The parser with these verbs; each one's module is imported."""
     parser = argparse.ArgumentParser(
         prog="tidegate",
+        usage="tidegate [-h] [--version] VERB ...",
         description=DESCRIPTION,
-        epilog=f"`tidegate VERB --help` has examples.\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    verb_parsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
-    for verb in verbs:
-        _add_verb(verb_parsers, verb, importlib.import_module(VERBS[verb]))
+    verb_parsers = parser.add_subparsers(
+        dest="verb", metavar="VERB", prog="tidegate", help=argparse.SUPPRESS
+    )
+    modules = {verb: importlib.import_module(VERBS[verb]) for verb in verbs}
+    for verb, module in modules.items():
+        _add_verb(verb_parsers, verb, module)
+    listed = _groups({verb: module.HELP for verb, module in modules.items()})
+    parser.epilog = f"{listed}`tidegate VERB --help` has examples.\n\n{EXIT_CODES}"
     return parser
+
+
+def _groups(helps: Mapping[str, str]) -> str:
+    """What each verb does, group by group."""
+    width = shutil.get_terminal_size().columns - 2
+    wrapper = textwrap.TextWrapper(width, subsequent_indent=" " * 14)
+    text = ""
+    for title, verbs in GROUPS.items():
+        shown = [verb for verb in verbs if verb in helps]
+        rows = [wrapper.fill(f"  {verb:<12}{helps[verb]}") for verb in shown]
+        text += f"{title}:\n" + "\n".join(rows) + "\n\n" if rows else ""
+    return text
 
 
 def _add_verb(
@@ -100,13 +104,12 @@ def _add_verb(
     epilog = f"examples:\n{_indented(module.EXAMPLES)}\n\n{EXIT_CODES}"
     parser = verb_parsers.add_parser(
         verb,
-        help=module.HELP,
         description=module.HELP,
         epilog=epilog if module.EXAMPLES else EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.configure(parser)
-    parser.set_defaults(run=module.run)
+    parser.set_defaults(run=module.run, parser=parser)
 
 
 def _indented(text: str) -> str:

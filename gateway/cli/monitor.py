@@ -17,6 +17,7 @@ from gateway.attached import finish
 from gateway.cli import guess as guesses
 from gateway.cli import recording
 from gateway.cli.guess import LINES, Guess, Listener, dump, proposal, remarks
+from gateway.cli.problems import plainly
 from gateway.cli.recording import FROM_DEVICE, Said, written
 
 HELP = "Show what comes on a serial port, guess which meter it is, and propose a configuration."
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             return _list_mbus(port, args.line or MBUS_LINE, stable_name(args.port))
         return _recognise(port, lines, args)
     except (DriverError, OSError) as error:
-        print(f"{args.port}: {error}", file=sys.stderr)
+        print(f"tidegate monitor: {plainly(error)}", file=sys.stderr)
         return 1
     finally:
         port.close()

@@ -21,7 +21,7 @@ from gateway.cli.alerts import Alert, Outbound
 from gateway.cli.consumer import Arrived, Connected, Consumer, Gone, Unreachable
 from gateway.cli.login import Login
 from gateway.cli.notify_config import BrokerSettings, NotifySettings, load
-from gateway.cli.problems import EX_CONFIG
+from gateway.cli.problems import EX_CONFIG, plainly
 from gateway.codecs import sniff
 from gateway.config_report import ConfigErrors
 from gateway.link.endpoint import parse_endpoint
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         consumer = Consumer(login(broker), [f"{broker.root}/+/alarm/+"], broker.client_id)
         consumer.connect()
     except (Unreachable, ValueError, OSError) as error:
-        print(f"tidegate notify: {error}", file=sys.stderr)
+        print(f"tidegate notify: {plainly(error)}", file=sys.stderr)
         return 1
     notifier = Notifier(settings, Path(args.state))
     try:

@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         sub = actions.add_parser(name, help=action.help, description=action.help)
         add_place(sub)
         action.configure(sub)
-        sub.set_defaults(action_run=action.run)
+        sub.set_defaults(action_run=action.run, parser=sub)
 
 
 def run(args: argparse.Namespace) -> int:

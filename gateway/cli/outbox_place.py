@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.__main__ import DEFAULT_CONFIG
-from gateway.cli.problems import load_or_explain
+from gateway.cli.problems import add_config, load_or_explain
 from gateway.journal import JournalFault
 from gateway.journal_look import Look, look_at
 
@@ -38,7 +37,7 @@ class Place:
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
+    add_config(parser, "-c", "--config")
     parser.add_argument("--state", metavar="DIR", help="a state directory, instead of --config")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
+from gateway.__main__ import DEFAULT_CONFIG
 from gateway.config import ConfigErrors, Loaded, Problem, load
 
 EX_CONFIG = 78
@@ -24,6 +26,24 @@ def render(problem: Problem, kind: str = "") -> str:
     if problem.hint:
         rows.append(f"      hint: {problem.hint}")
     return "\n".join(rows)
+
+
+def add_config(parser: argparse.ArgumentParser, *flags: str) -> None:
+    """The argument CONFIG, or the option of these flags where a verb is about something else."""
+    default = f"default {DEFAULT_CONFIG}"
+    if flags:
+        parser.add_argument(*flags, default=DEFAULT_CONFIG, metavar="CONFIG", help=default)
+    else:
+        parser.add_argument(
+            "config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG", help=default
+        )
+
+
+def plainly(error: Exception) -> str:
+    """Without Python's `[Errno 2]`: the file and what the system says of it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def load_or_explain(path: str) -> Loaded | None:

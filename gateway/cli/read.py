@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from drivers.base import Actuator, Channel, DriverError, NoAnswer, Reading, Sensor, Stream, Telegram
-from gateway.__main__ import DEFAULT_CONFIG
 from gateway.attached import finish, steps_of
 from gateway.cli.looking import Unreadable, named, wait_for
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 from gateway.cli.readings import as_object, units_of
 from gateway.cli.tables import table
 from gateway.settings import DeviceSettings, Settings
@@ -26,7 +25,7 @@ tidegate read boiler -c ./gateway.toml --json"""
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device", metavar="DEVICE", help="its name in the configuration")
-    parser.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser, "-c", "--config")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

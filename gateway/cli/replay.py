@@ -12,6 +12,7 @@ import tty
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.cli.problems import plainly
 from gateway.cli.recording import FROM_DEVICE, NoRecording, Said, parsed
 from gateway.cli.replay_transfers import play
 from gateway.cli.transactions import is_transfers
@@ -43,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
         if is_transfers(text):
             return play(text)
         said = list(parsed(text))
-    except (OSError, UnicodeDecodeError, NoRecording) as error:
+    except OSError as error:
+        print(plainly(error), file=sys.stderr)
+        return 1
+    except (UnicodeDecodeError, NoRecording) as error:
         print(f"{args.file}: {error}", file=sys.stderr)
         return 1
     if not said or args.speed <= 0:

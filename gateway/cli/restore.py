@@ -9,12 +9,14 @@ import sqlite3
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli.archive import CONFIG, FORMAT, MANIFEST, STATE
+from gateway.cli.problems import plainly
 from gateway.config import ConfigErrors, load
 from gateway.lock import StateInUse, hold
 from gateway.state_copy import advance_epoch
@@ -43,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             manifest = unpack(args.file, Path(scratch))
             epoch, config = place(Path(scratch), manifest, args.to, args.force)
-    except (Unusable, StateInUse, OSError, sqlite3.Error, tarfile.TarError) as error:
-        print(f"tidegate restore: {error}", file=sys.stderr)
+    except (Unusable, StateInUse, OSError, sqlite3.Error) as error:
+        print(f"tidegate restore: {plainly(error)}", file=sys.stderr)
         return 1
     print(f"gateway {manifest['gateway']} of {manifest['made']} is here, its next run is {epoch}.")
     print(f"Next: tidegate check {config} && systemctl restart tidegate")
@@ -53,8 +55,11 @@ def run(args: argparse.Namespace) -> int:
 
 def unpack(file: Path, scratch: Path) -> Mapping[str, Any]:
     """Into scratch; the manifest. Nothing of the file is trusted to stay inside of it."""
-    with tarfile.open(file) as archive:
-        archive.extractall(scratch, filter="data")
+    try:
+        with tarfile.open(file, "r:gz") as archive:
+            archive.extractall(scratch, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise Unusable(f"{file} is no backup of a gateway, or not all of it: {error}") from error
     try:
         manifest = json.loads((scratch / MANIFEST).read_text("utf-8"))
         form = int(manifest["format"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gateway.__main__ import DEFAULT_CONFIG
+from gateway.cli.problems import add_config
 
 HELP = "Run the gateway in the foreground until SIGTERM or Ctrl-C."
 EXAMPLES = """\
@@ -13,7 +13,7 @@ tidegate run ./gateway.toml      # with another configuration"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from gateway.cli import login
 from gateway.cli.consumer import Arrived, Consumer, Gone, Unreachable
 from gateway.cli.layout import clean, value_text
+from gateway.cli.problems import plainly
 from gateway.codecs.commands import signed_bytes
 from gateway.codecs.sniff import loads
 
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         consumer = Consumer(login.login(args), [f"{base}/status", f"{base}/session", result, reply])
         consumer.connect()
     except (Unreachable, ValueError, OSError) as error:
-        print(f"tidegate send: {error}", file=sys.stderr)
+        print(f"tidegate send: {plainly(error)}", file=sys.stderr)
         return 1
     try:
         before = _before(consumer, base)

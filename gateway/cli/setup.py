@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli import interfaces
 from gateway.cli.interfaces import CREDENTIALS, Step
-from gateway.cli.problems import render
+from gateway.cli.problems import add_config, plainly, render
 from gateway.config import ConfigErrors, parse
 from gateway.link.endpoint import parse_endpoint
 from gateway.settings import NAME_PATTERN
@@ -60,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--enable", default="", metavar="LIST", help=f"of {', '.join(interfaces.KNOWN)}"
     )
-    parser.add_argument("--config", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser, "-c", "--config")
     parser.add_argument("--force", action="store_true", help="over a configuration of one's own")
 
 
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         _may_replace(Path(args.config), args.force)
         password = _password(args)
     except (Refused, ValueError, OSError) as error:
-        print(f"tidegate setup: {error}", file=sys.stderr)
+        print(f"tidegate setup: {plainly(error)}", file=sys.stderr)
         return 1
     steps = [
         *interfaces.steps(enabled),

@@ -16,7 +16,7 @@ from pathlib import Path
 from gateway.build_devices import BuildError
 from gateway.build_rules import site_of
 from gateway.cli import scenario
-from gateway.cli.problems import EX_CONFIG, render
+from gateway.cli.problems import EX_CONFIG, plainly, render
 from gateway.cli.simulation import Line, Simulation
 from gateway.cli.tables import table
 from gateway.config import ConfigErrors, load
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         with _silence():
             lines = Simulation(settings, played, start, hold=not args.once).run()
     except (OSError, UnicodeDecodeError, ValueError, BuildError) as error:
-        print(f"tidegate simulate: {error}", file=sys.stderr)
+        print(f"tidegate simulate: {plainly(error)}", file=sys.stderr)
         return 1
     if args.json:
         for line in lines:

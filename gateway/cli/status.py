@@ -8,10 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli import local_page
 from gateway.cli.layout import clean, number, size, span
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 
 HELP = "Show how the gateway on this machine is: link, queue, disk, devices."
 EXAMPLES = """\
@@ -23,7 +22,7 @@ INDENT = " " * 11
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("--socket", default="", metavar="PATH", help="instead of a configuration")
     parser.add_argument("--json", action="store_true", help="print the page as it comes")
 

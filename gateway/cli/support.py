@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.__main__ import DEFAULT_CONFIG
+from gateway.cli.problems import add_config
 from gateway.version import VERSION
 
 HELP = "Collect logs, status and configuration for a bug report, with secrets removed."
@@ -51,7 +51,7 @@ WITH_CONFIG = ("check.txt", "status.json")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{HELP}\n\n{NOTE}"
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument(
         "--output", type=Path, default=Path("tidegate-support.tar.gz"), metavar="FILE"
     )
@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = Path(args.config).read_text("utf-8", "replace")
     except OSError as error:
-        print(f"tidegate support: {args.config}: {error.strerror}; try sudo", file=sys.stderr)
+        hint = "; try sudo" if isinstance(error, PermissionError) else ""
+        print(f"tidegate support: {args.config}: {error.strerror}{hint}", file=sys.stderr)
         return 1
     found = secrets(config)
     parts = {name: without(text, found) for name, text in collect(args.config, config)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli.interfaces import CREDENTIALS
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 from gateway.link.endpoint import parse_endpoint
 from gateway.settings import BusSettings, Settings
 
@@ -28,7 +28,7 @@ TTYS = ("ttyAMA", "ttyUSB", "ttyACM", "ttyS")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("--write", action="store_true", help=f"write it to {DROP_IN}")
 
 

@@ -14,6 +14,7 @@ from gateway.cli.assembly import Assembler
 from gateway.cli.board import HEAD, Board
 from gateway.cli.consumer import Arrived, Connected, Consumer, Gone, Unreachable
 from gateway.cli.messages import Fact, Notice, Numbered, Part, Status
+from gateway.cli.problems import plainly
 from gateway.cli.screen import Screen
 
 HELP = "Show what gateways on a broker send, as a live table or as lines for a script."
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         consumer = Consumer(login.login(args), [f"{args.root}/{args.gateway}/#"])
         consumer.connect()
     except (Unreachable, ValueError, OSError) as error:
-        print(f"tidegate watch: {error}", file=sys.stderr)
+        print(f"tidegate watch: {plainly(error)}", file=sys.stderr)
         return 1
     until = ONCE if args.once else args.seconds
     end = float("inf") if until is None else time.monotonic() + until

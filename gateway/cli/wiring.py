@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.__main__ import DEFAULT_CONFIG
 from gateway.catalog import find
 from gateway.cli.header import GPIO, Use, clashes, uses
 from gateway.cli.header_svg import draw
-from gateway.cli.problems import EX_CONFIG, load_or_explain
+from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 from gateway.cli.tables import table
 from gateway.settings import BusSettings, DeviceSettings, Settings
 
@@ -24,7 +23,7 @@ tidegate wiring ./gateway.toml -o wiring.svg    # and a drawing of the header"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", default=DEFAULT_CONFIG, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="draw the header into this SVG")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -15,6 +15,7 @@ from gateway.model import Key
 
 log = logging.getLogger(__name__)
 
+LOGIN_HINT = "username, password_file and client_id of [upstream]; `tidegate doctor` tries them"
 CERTIFICATE_EVERY = 3600.0
 """Seconds between two looks at the certificates."""
 
@@ -59,7 +60,7 @@ class Complaints:
     def ended(self, lost: Lost) -> None:
         """A broker refused us, or sent us away."""
         if lost.code in CREDENTIALS:
-            self._tell("login", lost.reason, "")
+            self._tell("login", f"{lost.reason}; {LOGIN_HINT}", "")
 
     def connected(self, denied: Mapping[str, int]) -> None:
         """The broker let us in. denied: subscriptions that it refuses, and why."""

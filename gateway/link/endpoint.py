@@ -62,7 +62,7 @@ def parse_endpoint(url: str, insecure: bool = False) -> Endpoint:
     if not tls and not endpoint.local and not insecure:
         raise ValueError(
             f"{url!r} would send everything in plain text to another machine: use mqtts:// or "
-            "wss://, or say insecure = true"
+            "wss://, or allow it (insecure = true; on the command line --insecure)"
         )
     return endpoint
 

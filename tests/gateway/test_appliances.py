@@ -195,6 +195,36 @@ def test_locked_everything_goes_off_and_nothing_else_is_due() -> None:
     assert overdue({"a": Output()}, rules, None, 70.0)[0].value is False
 
 
+@pytest.mark.parametrize(("told", "due"), [(69.9, ["lock"]), (70.0, []), (70.1, [])])
+def test_locked_a_motor_is_stopped_once(told: float, due: list[str]) -> None:
+    rules = {"blind": Limits(off="stop", momentary=True)}
+    outputs = {"blind": Output(40.0, 0.0, told=told)}
+    assert [one.cause for one in overdue(outputs, rules, None, 70.0)] == due
+
+
+def test_a_max_on_below_a_second_holds() -> None:
+    (one,) = overdue({"a": Output(True, 5.0, on_since=5.0)}, {"a": Limits(max_on=0.5)}, None)
+    assert (one.cause, one.due) == ("max_on", 5.5)
+
+
+@pytest.mark.parametrize(
+    ("waited", "late", "outcome"), [(30.0, 0.0, None), (30.1, 0.0, Outcome.EXPIRED)]
+)
+def test_at_the_very_end_of_its_life_a_command_still_runs(
+    waited: float, late: float, outcome: Outcome | None
+) -> None:
+    situation = replace(CALM, stamp=later(waited))
+    command = replace(COMMAND, expires=situation.stamp.wall - late)
+    verdict = consider(command, True, situation)
+    assert (verdict.outcome if isinstance(verdict, Refuse) else None) is outcome
+
+
+def test_an_act_is_asserted_again_before_the_end_of_its_life_only() -> None:
+    deadline, reboot = NOW.wall + 10, Stamp(NOW.wall + 10, 3.0, "0ther", True)
+    assert not may_resume(COMMAND, deadline, Action.SET, later(10))
+    assert not may_resume(COMMAND, deadline, Action.SET, reboot)
+
+
 def test_after_a_reboot_only_a_clock_that_can_be_believed_gives_a_command_life() -> None:
     command = replace(COMMAND, expires=NOW.wall + 20)
     after = Stamp(NOW.wall + 5, 10.0, "0ther", True)

@@ -504,7 +504,7 @@ def test_locked_the_outputs_are_off_and_commands_refused_over_a_restart(tmp_path
 @pytest.mark.parametrize(
     ("text", "nonce", "words"),
     [
-        ("lock", None, "demands the session's nonce"),
+        ("lock", None, "session's nonce is demanded"),
         ("explode", "n0nce", "no such command to the gateway"),
         ("reboot", "n0nce", "not allowed"),
     ],

@@ -100,6 +100,17 @@ def test_beside_a_gateway_that_runs_it_is_refused(backup: Path, tmp_path: Path) 
     assert "another gateway" in done.stderr
 
 
+@pytest.mark.parametrize("content", [b"no archive", b"\x1f\x8b\x08\x00", b""])
+def test_what_is_no_archive_is_refused_in_a_line(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "odd.tar.gz"
+    file.write_bytes(content)
+    assert main(["restore", str(file)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{file} is no backup of a gateway" in line
+
+
 @pytest.mark.parametrize(
     ("members", "words"),
     [

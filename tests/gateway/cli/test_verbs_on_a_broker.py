@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.cli.consumer import Consumer
 from gateway.cli.main import main
 from gateway.codecs.base import Publication
 from gateway.link.endpoint import parse_endpoint
@@ -35,7 +35,7 @@ class PlayedGateway:
 
     def publish(self, publications: list[Publication]) -> None:
         for one in publications:
-            self._client.publish(one.topic, one.payload, one.qos, one.retain).wait_for_publish(5)
+            self._client.publish(one.topic, one.payload, one.qos, one.retain).wait_for_publish(30)
 
     def _on_message(self, client: paho.Client, user: object, message: paho.MQTTMessage) -> None:
         command = json.loads(message.payload)
@@ -48,7 +48,7 @@ class PlayedGateway:
 
     def close(self) -> None:
         for leaf in ("status", "session", "about", "heater/state", "heater/status"):
-            self._client.publish(f"tidegate/shed/{leaf}", b"", 1, True).wait_for_publish(5)
+            self._client.publish(f"tidegate/shed/{leaf}", b"", 1, True).wait_for_publish(30)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -61,11 +61,17 @@ def gateway(broker: str) -> Iterator[PlayedGateway]:
 
 
 @contextmanager
-def meanwhile(act: Callable[[], None], after: float = 0.5) -> Iterator[None]:
-    timer = threading.Timer(after, act)
-    timer.start()
-    yield
-    timer.join()
+def once_subscribed(act: Callable[[], None]) -> Iterator[None]:
+    """When the verb's subscriptions stand: nothing that it is to hear may be sent before."""
+    connect = Consumer.connect
+
+    def connected(self: Consumer) -> None:
+        connect(self)
+        act()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Consumer, "connect", connected)
+        yield
 
 
 def test_audit_says_zero_when_all_is_there(
@@ -73,8 +79,8 @@ def test_audit_says_zero_when_all_is_there(
 ) -> None:
     gateway.publish([DIALECT.status(True)])
     entries = live([sample(seq) for seq in (3, 4, 5)])
-    with meanwhile(lambda: gateway.publish([*entries, entries[0], payloads.health(5)])):
-        status = main(["audit", "--url", broker, "--until-settled", "--for", "20", "--json"])
+    with once_subscribed(lambda: gateway.publish([*entries, entries[0], payloads.health(5)])):
+        status = main(["audit", "--url", broker, "--until-settled", "--for", "60", "--json"])
     report = json.loads(capsys.readouterr().out)
     assert status == 0
     assert (report["received"], report["duplicates"], report["lost"]) == (3, 1, 0)
@@ -84,8 +90,8 @@ def test_audit_finds_the_hole(
     broker: str, gateway: PlayedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entries = live([sample(seq) for seq in (3, 4, 7)])
-    with meanwhile(lambda: gateway.publish(entries)):
-        status = main(["audit", "--url", broker, "--for", "1.5"])
+    with once_subscribed(lambda: gateway.publish(entries)):
+        status = main(["audit", "--url", broker, "--for", "3"])
     assert status == 1
     assert "epoch 7: 5 to 6" in capsys.readouterr().out
 
@@ -95,14 +101,23 @@ def test_audit_of_silence_proves_nothing(broker: str, capsys: pytest.CaptureFixt
     assert "no gateway" in capsys.readouterr().err
 
 
+def test_audit_of_a_gateway_that_says_nothing_now_proves_nothing(
+    broker: str, gateway: PlayedGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.publish([DIALECT.status(False)])
+    assert main(["audit", "--url", broker, "--gateway", "shed", "--for", "0.5"]) == 1
+    assert "waits for the first live entry" in capsys.readouterr().out
+
+
 def test_an_audit_with_a_session_gets_what_came_while_it_was_away(
     broker: str, gateway: PlayedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    again = ["audit", "--url", broker, "--session", "t1", "--for", "0.3", "--json"]
-    main(again)
+    session = ["audit", "--url", broker, "--session", "t1", "--json"]
+    main([*session, "--for", "0.1"])
     gateway.publish(live([sample(seq) for seq in (1, 2, 3)]))
     capsys.readouterr()
-    assert main(again) == 0
+    with once_subscribed(lambda: gateway.publish([payloads.health(3)])):
+        assert main([*session, "--until-settled", "--for", "60"]) == 0
     assert json.loads(capsys.readouterr().out)["received"] == 3
 
 
@@ -170,7 +185,7 @@ def test_watch_once(
     broker: str, gateway: PlayedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gateway.publish([payloads.about(), DIALECT.status(True)])
-    with meanwhile(lambda: gateway.publish([*live([sample(1)]), payloads.health(1)])):
+    with once_subscribed(lambda: gateway.publish([*live([sample(1)]), payloads.health(1)])):
         assert main(["watch", "--url", broker, "--once"]) == 0
     text = capsys.readouterr().out
     assert "boiler" in text and "21.4  °C" in text and "recorded  1" in text
@@ -180,8 +195,8 @@ def test_watch_as_lines_for_scripts(
     broker: str, gateway: PlayedGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gateway.publish([payloads.about(), DIALECT.status(True)])
-    with meanwhile(lambda: gateway.publish(live([sample(1)]))):
-        assert main(["watch", "--url", broker, "--json", "--for", "1.5"]) == 0
+    with once_subscribed(lambda: gateway.publish(live([sample(1)]))):
+        assert main(["watch", "--url", broker, "--json", "--for", "3"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (data,) = [line for line in lines if line["kind"] == "data"]
     assert data["values"] == {"temperature": 21.4} and data["units"] == {"temperature": "°C"}

@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from gateway.codecs.base import Publication
+from gateway.link.complaints import LOGIN_HINT
 from gateway.model import Command
 from tests.brokers import eventually
 from tests.gateway.link.parts import LinkRig, sample
@@ -296,7 +297,7 @@ def test_refusals_in_words_and_whom_they_concern(
         eventually(lambda: len(scripted.hellos) >= 2)
         reason = rig.link.status().reason
         assert reason == f"the broker says: {words} (ask the admin)"
-        assert rig.told("login") == ([(True, reason)] if alarm else [])
+        assert rig.told("login") == ([(True, f"{reason}; {LOGIN_HINT}")] if alarm else [])
         scripted.refusal = 0
         eventually(lambda: rig.up)
         assert [raised for raised, _ in rig.told("login")] == ([True, False] if alarm else [])
