@@ -113,12 +113,15 @@ deb: $(VENV)/installed
 	@$(VENV)/bin/python deploy/debian/build.py
 
 # The package in a virtual machine with real I2C, GPIO, serial and watchdog devices under systemd.
-# RIG is the folder of the rig; its README says what it needs.
+# RIG is the folder of the rig; its README says what it needs. The guest gets the kernel modules of
+# tests/rig/modules as well, which takes a build of its own.
 RIG ?= ../shared/rig
+RIG_CACHE ?= $(HOME)/.cache/tidegate-rig
 rig: $(VENV)/installed-dev mosquitto
 	@test -x $(RIG)/build || { echo "no rig in $(RIG): make rig RIG=FOLDER" >&2; exit 1; }
-	$(RIG)/build
-	TIDEGATE_RIG=$(abspath $(RIG)) $(VENV)/bin/pytest -o addopts=-q --timeout 1800 tests/rig $(ARGS)
+	@rm -rf $(VENV)/rig && cp -r $(RIG)/. $(VENV)/rig && cat tests/rig/modules >>$(VENV)/rig/modules
+	RIG_REQUIREMENTS=$(abspath $(RIG))/requirements.txt RIG_CACHE=$(RIG_CACHE) $(VENV)/rig/build
+	RIG_CACHE=$(RIG_CACHE) TIDEGATE_RIG=$(abspath $(VENV)/rig) $(VENV)/bin/pytest -o addopts=-q --timeout 1800 tests/rig $(ARGS)
 
 # What the package is made of, as CycloneDX; and what is known against it, where a feed can be had.
 $(VENV)/supply/bin/python:

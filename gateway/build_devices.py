@@ -210,13 +210,20 @@ def make_limits(device: DeviceSettings, output: Actuator, values: OutputSettings
 
 
 def by_bus(settings: Settings, attached: Mapping[str, Attached]) -> dict[str, list[Attached]]:
-    """One worker an adapter, with what hangs on it behind multiplexers; devices that need no bus
-    share one called host."""
+    """One worker an adapter, with what hangs on it behind multiplexers; devices without a bus by
+    what their driver says of threads."""
     named = {bus.name: bus for bus in settings.bus}
     buses: dict[str, list[Attached]] = {}
     for values in settings.device:
-        buses.setdefault(root(values.bus, named) or "host", []).append(attached[values.name])
+        name = root(values.bus, named) or thread_of(values)
+        buses.setdefault(name, []).append(attached[values.name])
     return buses
+
+
+def thread_of(values: DeviceSettings) -> str:
+    """The constant THREAD of the driver's module, which may name an option; else host."""
+    pattern: str = catalog.find(values.driver).constant("THREAD") or "host"
+    return pattern.format_map(values.options)
 
 
 def describe_device(values: DeviceSettings, device: Device) -> DeviceAbout:

@@ -59,7 +59,7 @@ class Driver:
 
     bus_kinds: the kinds of [[bus]] that it can be on.
     has_bus: its constructor takes a bus; else `bus` only chooses the thread that reads it.
-    module: for the constants DECODER and CHANNELS of a stream's module.
+    module: for its constants: DECODER and CHANNELS of a stream, THREAD where no bus is needed.
     """
 
     name: str

@@ -44,6 +44,9 @@ TYPES: dict[str, tuple[str, str, float]] = {
     "ph": ("acidity", "acidity", 1.0),
 }
 
+THREAD = "iio {sensor}"
+"""Without a bus each sensor has a thread of its own: the kernel holds it while it converts."""
+
 _PART = re.compile(r"([a-z][a-z0-9_]*?)(\d+)?")
 
 

@@ -1,7 +1,7 @@
 """DS18B20, DS18S20, DS1822, DS1825, DS28EA00: temperature on 1-Wire (Maxim 19-7487, revision 6).
 
-Through the kernel's w1_therm, whose timing no program in user space reaches. A read converts, which
-takes 0.75 s and holds the thread: give these devices a bus of kind onewire. Wiring and config:
+Through the kernel's w1_therm, whose timing no program in user space reaches. A conversion takes
+0.75 s and holds the thread; all sensors of a bus convert together. Wiring and config:
 hardware/ds18b20.md.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from drivers.base import Channel, CorruptData, Option, OptionError, Quality, Reading
 from drivers.onewire import w1
+from drivers.onewire.bulk import Masters
 
 FAMILIES = ("10", "22", "28", "3b", "42")
 """DS18S20, DS1822, DS18B20, DS1825, DS28EA00."""
@@ -28,6 +28,9 @@ Documentation/w1/slaves/w1_therm.rst, features)."""
 
 T_RANGE = (-55.0, 125.0)
 
+THREAD = "onewire"
+"""Without a bus these share a thread, which no other kind of device waits for."""
+
 _LINES = re.compile(
     rb"(?P<raw>(?:[0-9a-f]{2} ){9}): crc=[0-9a-f]{2} (?P<crc>YES|NO)\n.* t=(?P<t>-?\d+)\s*", re.S
 )
@@ -35,6 +38,8 @@ _LINES = re.compile(
 
 class Ds18b20:
     channels: Sequence[Channel] = (Channel("temperature", "temperature", digits=3),)
+    masters: ClassVar[Masters] = Masters()
+    """The kernel's, one for each bus and the whole process."""
 
     def __init__(
         self,
@@ -46,14 +51,14 @@ class Ds18b20:
             raise OptionError(f"address: {address!r} is no id of such a chip, as 28-0316a2794cff")
         self._address = address
         self._root = root
-        self._file: Path | None = None
 
     def start(self) -> None:
-        self._file = w1.find(self._root, self._address) / "w1_slave"
+        w1.find(self._root, self._address)
 
     def read(self) -> Sequence[Reading]:
-        file = self._file or w1.find(self._root, self._address) / "w1_slave"
-        return decode(w1.read(file))
+        folder = w1.find(self._root, self._address)
+        self.masters.of(folder).convert(self._address)
+        return decode(w1.read(folder / "w1_slave"))
 
     def close(self) -> None:
         pass

@@ -17,6 +17,9 @@ ADDRESS = Annotated[str, Option("its id in /sys/bus/w1/devices", example="3a-000
 PIN_A, LATCH_A, PIN_B, LATCH_B = 0x01, 0x02, 0x04, 0x08
 """Bits of the PIO status (figure 7); the high nibble is their complement. A latch of 1 is off."""
 
+THREAD = "onewire switches"
+"""Without a bus these wait for no conversion of a thermometer."""
+
 
 class Ds2413:
     """Both pins in one read; true is a contact that closes to ground."""

@@ -15,6 +15,9 @@ from drivers.onewire import w1
 from drivers.onewire.ds2413 import ADDRESS, LATCH_A, LATCH_B, check_address, status
 from drivers.words import switch
 
+THREAD = "onewire switches"
+"""Without a bus these wait for no conversion of a thermometer."""
+
 
 class Ds2413Output:
     SHARES = "ds2413"

@@ -30,10 +30,14 @@ def find(root: str, address: str) -> Path:
 
 
 def read(path: Path) -> bytes:
+    """NoAnswer too where the file is empty: the kernel's word for a device that is silent."""
     try:
-        return path.read_bytes()
+        text = path.read_bytes()
     except OSError as error:
         raise explained(path, error) from error
+    if not text:
+        raise NoAnswer(f"{path.parent.name} does not answer")
+    return text
 
 
 def explained(path: Path, error: OSError) -> DriverError:

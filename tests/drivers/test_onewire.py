@@ -73,6 +73,9 @@ def test_reads_its_own_file_and_says_what_else_is_there(tmp_path: Path) -> None:
     sensor.start()
     with pytest.raises(NoAnswer, match="does not answer"):
         sensor.read()
+    file.write_bytes(b"")
+    with pytest.raises(NoAnswer, match="does not answer"):
+        sensor.read()
     file.write_bytes(slave("91 01 4b 46 7f ff 0f 10 25", 25062))
     assert values(sensor.read()) == {"temperature": 25.062}
 

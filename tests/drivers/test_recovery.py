@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from gpiozero.pins.mock import MockFactory
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import BusFault, BusMissing, DriverError, NoAnswer
@@ -204,6 +204,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_whatever_happens(steps: list[tuple[str, object]]) -> None:
     """Never a good answer from a held bus, never a pulse with SCL held, tries at a bounded rate."""
@@ -239,6 +240,7 @@ def test_whatever_happens(steps: list[tuple[str, object]]) -> None:
     assert world.bus.counts["i2c_freed"] <= len(tries)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 2 * CALM_S), max_size=40))
 def test_pauses_double_up_to_a_limit_and_begin_anew(waits: list[float]) -> None:
     attempts, now, pause, last = Attempts(), 0.0, FIRST_PAUSE_S, -math.inf

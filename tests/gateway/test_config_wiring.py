@@ -153,3 +153,24 @@ def test_a_bus_with_lines_frees_itself() -> None:
     bus = opened["i"]
     assert isinstance(bus, Recovering)
     assert (bus.held, bus.counts) == ("", {"i2c_stuck": 0, "i2c_freed": 0})
+
+
+def test_what_blocks_in_the_kernel_delays_nobody_else() -> None:
+    """Without a bus: thermometers share a thread, 1-Wire switches another, IIO sensors none."""
+    w1 = 'address = "28-00000000000{}"'
+    text = (
+        "".join(device(f"t{n}", "", "ds18b20", w1.format(n)) for n in (1, 2))
+        + device("vent", "", "ds2413_output", 'address = "3a-000000000001"\npin = "a"')
+        + "".join(device(s, "", "iio", f'sensor = "{s}"\nmeasures = ["temp"]') for s in ("x", "y"))
+        + device("pi", "", "host")
+    ).replace('bus = ""\n', "")
+    settings = parse(HEAD + text, "test.toml").settings
+    attached = {one.name: one.name for one in settings.device}
+    threads: object = by_bus(settings, attached)  # type: ignore[arg-type]
+    assert threads == {
+        "onewire": ["t1", "t2"],
+        "onewire switches": ["vent"],
+        "iio x": ["x"],
+        "iio y": ["y"],
+        "host": ["pi"],
+    }
