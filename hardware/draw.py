@@ -69,6 +69,7 @@ def draw(title: str, rows: list[Wire]) -> str:
         parts += _near_wire(row, module_y + 22 + index * PIN_GAP, index, len(near))
     for index, row in enumerate(far):
         parts += _far_wire(row, module_y + 22 + index * PIN_GAP)
+    parts += _numbers({row.pi for row in near})
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -95,19 +96,24 @@ def _header(used: set[str]) -> Iterator[str]:
             else f'<circle cx="{x}" cy="{y}" r="4.5"'
         )
         yield f'{shape} fill="{"#ffd24a" if wanted else "#2d4a36"}"/>'
+
+
+def _numbers(used: set[str]) -> Iterator[str]:
+    """The pins' numbers, over the wires that pass beneath them."""
+    for pin in range(1, 41):
+        x, y = _spot(pin)
+        wanted = str(pin) in used
         if wanted or pin in (1, 2, 39, 40):
             label_x, anchor = (x - 16, "end") if pin % 2 else (x + 13, "start")
-            label_y = (
-                y + 4 if pin % 2 or not wanted else y - 2
-            )  # beside the pin, but above its wire
-            yield f'<text x="{label_x}" y="{label_y}" text-anchor="{anchor}" fill="{"#000" if wanted else "#999"}">{pin}</text>'  # noqa: E501
+            fill = "#000" if wanted else "#999"
+            yield f'<text x="{label_x}" y="{y + 4}" text-anchor="{anchor}" fill="{fill}" stroke="#fff" stroke-width="4" paint-order="stroke">{pin}</text>'  # noqa: E501
 
 
 def _near_wire(row: Wire, end_y: int, index: int, count: int) -> Iterator[str]:
     pin = int(row.pi)
     x, y = _spot(pin)
     colour = COLOURS[row.colour]
-    # A pin of the left column leaves between two rows; labels of the right column sit in the gap.
+    # A pin of the left column leaves between two rows.
     start = f"M{x} {y} l7 -7.5 H120" if pin % 2 else f"M{x} {y} h32 L120 {y}"
     lane = 165 + (count - index if end_y > y else index) * 14
     from_y = y - 7.5 if pin % 2 else y

@@ -1,7 +1,7 @@
 """The registers that a driver reads of its chip, for a bus of dumb registers: i2c-stub.
 
 The driver runs on its simulated chip and every answer is kept. On i2c-stub a register is a word: a
-byte is its lower half, and what is read as a word has both, the first byte on the wire the lower one.
+byte is its lower half, what is read as a word has both, the first byte on the wire the lower one.
 """
 
 from __future__ import annotations

@@ -192,21 +192,6 @@ def test_a_chip_that_is_pulled_out_and_put_back(wired: tuple[Any, Any]) -> None:
     assert "error" not in look(guest, devices())["climate"]
 
 
-def test_a_bme280_on_a_bus_that_has_smbus_only(wired: tuple[Any, Any]) -> None:
-    """i2c-stub: registers that do not change by themselves. BST-BMP280-DS001, 3.12."""
-    guest, _ = wired
-    calibration = "706b436718fc7d8e43d6d00b270b8c00f9ff8c3cf8c6701700" + "4b"
-    for register, data in (
-        (0xD0, "60"), (0x88, calibration), (0xE1, "6a010013ee031e"),
-        (0xF7, "655ac07eed008000"),
-    ):  # fmt: skip
-        guest.i2c_registers(0x76, register, bytes.fromhex(data))
-    bus = HEAD.replace("/dev/rig/i2c-usb", "/dev/rig/i2c-stub")
-    found = look(guest, bus + '[[device]]\nname = "stub"\ndriver = "bme280"\nbus = "i2c"\n')
-    assert found["stub"]["temperature"] == pytest.approx(25.08, abs=0.01)
-    assert found["stub"]["pressure"] == pytest.approx(1006.53, abs=0.05)
-
-
 def test_scan_finds_them(wired: tuple[Any, Any]) -> None:
     guest, _ = wired
     command = "cd /src && python3 -m gateway scan --i2c /dev/rig/i2c-usb --json"
