@@ -20,6 +20,7 @@ from drivers.serial.units import scaled
 DATA_SET = re.compile(r"([^()/!\r\n]*)((?:\([^()\r\n]*\))+)")
 NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:\*(.+))?")
 TIME = re.compile(r"\d{10,12}[SW]?")
+MOMENT = re.compile(r"[\dSW.,:/ &-]{8,24}")
 CODE = re.compile(r"(?:(\d+)-(\d+):)?(\d+)\.(\d+)(?:\.(\d+))?(?:[*&](\d+))?")
 
 UNITS: dict[str, tuple[str, int]] = {
@@ -207,8 +208,8 @@ def measured(one: DataSet, expected: str) -> tuple[Value, str]:
         return _number(f"{values[6]}*{values[5]}", expected)  # DSMR 2.2: unit and value apart
     if len(values) == 2 and TIME.fullmatch(values[0]):
         return _number(values[1], expected)
-    if len(values) == 1:
-        return _number(values[0], expected)
+    if len(values) == 1 or (len(values) == 2 and MOMENT.fullmatch(values[1]) and "*" in values[0]):
+        return _number(values[0], expected)  # a maximum, and when it was
     return "".join(f"({value})" for value in values), "text"
 
 

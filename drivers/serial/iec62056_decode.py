@@ -9,7 +9,8 @@ IEC 62056-21:2002, 6.3; DSMR P1 Companion Standard 5.0.2, 6.2.
     !3AD7 CR LF                    P1 from 4.0 on has the CRC of all before it, from / to !
     ETX BCC                        if there was an STX: XOR of all bytes behind it, with ETX
 
-A telegram with neither CRC nor BCC is as good as the line's parity.
+A telegram with neither CRC nor BCC is as good as the line's parity. Where a line of 7E1 was read as
+8N1 the parity is still in the bytes: it is checked and taken off here.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ X25_MAKERS = frozenset({b"HLY"})
 """Holley's DTSD545 takes the CRC of HDLC where P1 says ARC (dsmr_parser issue 91)."""
 
 IDENTIFYING = bytes(set(range(1, 0x7F)) - set(b"\n/!"))
+START = b"/"
+START_WITH_PARITY = b"\xaf"
+WITHOUT_PARITY = bytes(byte & 0x7F if byte.bit_count() % 2 == 0 else 0xFF for byte in range(256))
+"""What a byte of 7E1 means that was read as 8N1; FF where its parity is wrong."""
+
 PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 
 
@@ -48,9 +54,11 @@ class Iec62056Decoder(FrameDecoder):
         super().__init__(TELEGRAM_MAX)
 
     def scan(self, data: bytearray, final: bool) -> Found | Skip | None:
-        start = data.find(b"/")
-        if start != 0:
-            return Skip(start if start > 0 else len(data))
+        if data[0] == START_WITH_PARITY[0]:
+            data = data.translate(WITHOUT_PARITY)
+        elif data[0] != START[0]:
+            starts = (data.find(START), data.find(START_WITH_PARITY))
+            return Skip(min((at for at in starts if at > 0), default=len(data)))
         head = IDENTIFICATION.match(data)
         if head is None:
             begun = len(data) < IDENTIFICATION_MAX and not data[1:].strip(IDENTIFYING)
@@ -72,7 +80,7 @@ def _telegram(data: bytearray, head: re.Match[bytes], final: bool) -> Found | No
     with_bcc = data[at : at + 1] == b"\x02"
     end = data.find(b"!", at)
     body = data[at + with_bcc : end if end >= 0 else len(data)]
-    if body.translate(None, PRINTABLE) or b"/" in body:
+    if body.translate(None, PRINTABLE) or b"\n/" in body:
         raise Malformed("bytes that are no text, or another telegram, before the end")
     if end < 0:
         return None
@@ -107,12 +115,17 @@ def _with_crc(
             raise Malformed(f"no checksum behind the end: {bytes(data[end : end + 6])!r}")
     sets = _sets(body)
     if digits:
-        right = (x25 if maker in X25_MAKERS else arc)(data[: end + 1])
+        right = (x25 if maker in X25_MAKERS else arc)(_as_sent(data[: end + 1]))
         if int(digits, 16) != right:
             raise Malformed(f"wrong checksum: {digits.decode()}, not {right:04X}")
     elif _has_crc(sets):
         raise Malformed("no checksum, where this version of P1 has one")
     return Found(match.end(), readings(sets))
+
+
+def _as_sent(telegram: bytearray) -> bytearray:
+    """With the meter's line ends, where a file or a serial server has made LF of all of them."""
+    return telegram if b"\r" in telegram else telegram.replace(b"\n", b"\r\n")
 
 
 def _sets(body: bytearray) -> list[DataSet]:

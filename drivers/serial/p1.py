@@ -17,9 +17,21 @@ from drivers.serial.iec62056_decode import Iec62056Decoder
 from drivers.serial.p1_decode import LUXEMBOURG_AUTHENTICATION_KEY, CipheredP1Decoder
 from drivers.serial.stream import StreamMeter, line_settings
 
-DECODER = Iec62056Decoder
-
 LINES = ("115200 8N1", "9600 7E1", "9600 8N1")
+
+
+def p1_decoder(
+    *,
+    key: Annotated[str, Option("32 hexadecimal digits, for encrypted telegrams", secret=True)] = "",
+    check_tag: Annotated[
+        bool, Option("check the cipher's own tag; off for a meter with another authentication key")
+    ] = True,
+) -> Decoder:
+    """A decoder of telegrams, ciphered with a key or plain."""
+    return _ciphered(key, "", check_tag) if key else Iec62056Decoder()
+
+
+DECODER = p1_decoder
 
 
 class P1(StreamMeter):

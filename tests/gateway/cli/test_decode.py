@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from drivers.base import Reading, Telegram
+from drivers.serial.p1_decode import LUXEMBOURG_AUTHENTICATION_KEY
 from gateway.cli.decode import _decoded
 from gateway.cli.main import main
+from tests.drivers.serial.cipher_encode import ciphered
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 SML = CAPTURES / "sml" / "ISKRA_MT631-D1A52-K0z-H01_without_PIN.bin"
@@ -129,3 +131,19 @@ def test_hexadecimal_text_with_colons_and_wrapped_anywhere(
     for written in (SML.read_bytes().hex(":"), wrapped):
         (tmp_path / "a.log").write_text(written)
         assert decoded(capsys, "sml", str(tmp_path / "a.log")) == plain
+
+
+def test_an_encrypted_p1_telegram_with_its_key(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    key = bytes(range(16))
+    plain = CAPTURES / "p1" / "telegram_v5.txt"
+    file = tmp_path / "smarty.bin"
+    file.write_bytes(ciphered(plain.read_bytes(), key, LUXEMBOURG_AUTHENTICATION_KEY))
+    with_key = decoded(capsys, "p1", str(file), "-o", f"key={key.hex()}")
+    assert with_key == decoded(capsys, "p1", str(plain))
+    other = ciphered(plain.read_bytes(), key, bytes(16))
+    file.write_bytes(other)
+    assert decoded(capsys, "p1", str(file), "-o", f"key={key.hex()}")[0] == 1
+    unchecked = ("-o", f"key={key.hex()}", "-o", "check_tag=false")
+    assert decoded(capsys, "p1", str(file), *unchecked) == with_key
