@@ -42,7 +42,8 @@ $(VENV)/installed-dev: $(VENV)/installed
 	  echo "no drivers of others to compare with: sudo apt-get install gcc python3-dev"
 	@touch $@
 
-test: $(VENV)/installed-dev mosquitto lint
+# The broker first: who cannot have it is told before minutes of setting up.
+test: mosquitto $(VENV)/installed-dev lint
 	$(VENV)/bin/pytest $(ARGS)
 
 # Control against a model of the world, for longer than a test may take.

@@ -20,12 +20,22 @@ BOARD_LEDS = ("ACT", "led0", "PWR")
 """Of the Raspberry Pi; led0 is ACT's name in kernels before 6.1."""
 BLINK = 60.0  # seconds
 REBOOT = ("systemctl", "reboot")
+MAY_REBOOT = (
+    *("busctl", "call", "org.freedesktop.login1", "/org/freedesktop/login1"),
+    *("org.freedesktop.login1.Manager", "CanReboot"),
+)
+"""org.freedesktop.login1(5); prints `s "yes"`."""
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def handlers(leds: Path = LEDS, run: Callable[..., object] = subprocess.run) -> dict[str, Handler]:
+def handlers(leds: Path = LEDS, run: Run = subprocess.run) -> dict[str, Handler]:
     """By the order's name."""
 
     def reboot(argument: str) -> Done:
+        if not _may_reboot(run):
+            raise OSError(
+                "this machine does not let the service reboot it: logind or polkit says no"
+            )
         return Done("the machine starts anew", lambda: _run(run))
 
     return {
@@ -76,7 +86,17 @@ def _restore(trigger: Path, before: str) -> None:
         log.warning("%s: %s", trigger, error)
 
 
-def _run(run: Callable[..., object]) -> None:
+def _may_reboot(run: Run) -> bool:
+    """Asked before the answer, as what fails after it is told to nobody."""
+    try:
+        said = run(MAY_REBOOT, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("may we reboot? %s", error)
+        return False
+    return '"yes"' in said.stdout
+
+
+def _run(run: Run) -> None:
     try:
         run(REBOOT, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,20 +76,39 @@ def test_restart_and_reboot_happen_after_the_answer(monkeypatch: pytest.MonkeyPa
     killed: list[int] = []
     monkeypatch.setattr("os.kill", lambda pid, number: killed.append(number))
     ran: list[object] = []
-    handlers = housekeeping.handlers(run=lambda command, **_: ran.append(command))
+
+    def run(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0, 's "yes"\n')
+
+    handlers = housekeeping.handlers(run=run)
     done = [handlers[name]("") for name in ("restart", "reboot")]
-    assert (killed, ran) == ([], [])
+    assert (killed, ran) == ([], [housekeeping.MAY_REBOOT])
     for item in done:
         assert item.then is not None
         item.then()
-    assert (killed, ran) == ([signal.SIGTERM], [("systemctl", "reboot")])
+    assert (killed, ran) == ([signal.SIGTERM], [housekeeping.MAY_REBOOT, ("systemctl", "reboot")])
 
 
-def test_a_reboot_that_is_not_allowed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(command: object, **_: object) -> None:
-        raise OSError("interactive authentication required")
+@pytest.mark.parametrize("said", ['s "no"\n', 's "challenge"\n', None])
+def test_a_reboot_that_is_not_allowed_is_no_done(said: str | None) -> None:
+    def run(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command == housekeeping.MAY_REBOOT
+        if said is None:
+            raise FileNotFoundError("busctl")
+        return subprocess.CompletedProcess(command, 0, said)
 
-    done = housekeeping.handlers(run=refuse)["reboot"]("")
+    with pytest.raises(OSError, match="does not let the service reboot"):
+        housekeeping.handlers(run=run)["reboot"]("")
+
+
+def test_a_reboot_that_fails_after_all_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def run(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
+        if command != housekeeping.MAY_REBOOT:
+            raise OSError("interactive authentication required")
+        return subprocess.CompletedProcess(command, 0, 's "yes"\n')
+
+    done = housekeeping.handlers(run=run)["reboot"]("")
     assert done.then is not None
     done.then()
     assert "authentication" in caplog.text
