@@ -18,14 +18,10 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
+from gateway.cli.demo_broker import free_port
+
 PATIENCE = 45.0
 """Seconds that a test waits for something that takes milliseconds on a quiet machine."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def eventually(condition: Callable[[], bool], what: str = "", within: float = PATIENCE) -> None:

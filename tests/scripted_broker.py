@@ -50,13 +50,19 @@ class Session:
 
 
 class Peer:
-    """One client's connection, in a thread of its own."""
+    """One client's connection, in a thread of its own.
+
+    over: the client has another one by now. What this one still had on its way is not heard any
+    more, for it is sent again in the new one (MQTT 5.0, 3.1.4).
+    """
 
     def __init__(self, broker: ScriptedBroker, sock: socket.socket) -> None:
         self.broker = broker
         self.sock = sock
         self.hello: Hello | None = None
         self.session = Session()
+        self.unanswered = 0
+        self.over = False
         self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -148,7 +154,6 @@ class ScriptedBroker:
         self.pings = 0
         self.goodbyes: list[int] = []
         self.wills: list[Sent] = []
-        self.unanswered = 0
         self.most_unanswered = 0
         self.peers: list[Peer] = []
 
@@ -227,45 +232,50 @@ class ScriptedBroker:
         with self._lock:
             if peer in self.peers:
                 self.peers.remove(peer)
-            self.unanswered = 0
             if peer.hello is not None and peer.hello.will is not None:
                 self.wills.append(peer.hello.will)
 
     def handle(self, peer: Peer, kind: int, flags: int, body: bytes) -> None:
+        # What it is to do is looked up before anybody can see that the packet has come: a test that
+        # waits for that and then tells it to do otherwise means the next one.
         with self._lock:
+            if peer.over:
+                raise EOFError
+            silent = set(self.silent)
             if kind == CONNECT:
-                self._connect(peer, Reader(body))
+                self._connect(peer, Reader(body), CONNECT in silent)
             elif kind == SUBSCRIBE:
-                self._subscribe(peer, Reader(body))
+                self._subscribe(peer, Reader(body), SUBSCRIBE in silent)
             elif kind == PUBLISH:
-                self._publish(peer, flags, body)
+                self._publish(peer, flags, body, silent)
             elif kind == PUBREL:
-                self._release(peer, Reader(body).number(2))
+                self._release(peer, Reader(body).number(2), PUBREL in silent)
             elif kind == PUBACK:
                 self.acks.append(Reader(body).number(2))
             elif kind == PINGREQ:
                 self.pings += 1
-                if PINGREQ not in self.silent:
+                if PINGREQ not in silent:
                     peer.send(packet(PINGRESP, b""))
             elif kind == DISCONNECT:
                 self._goodbye(peer, body)
 
-    def _connect(self, peer: Peer, reader: Reader) -> None:
+    def _connect(self, peer: Peer, reader: Reader, silent: bool) -> None:
         hello = read_hello(reader)
         peer.hello = None
+        instead, refusal = self.instead, self.refusal
         self.hellos.append(hello)
-        if CONNECT in self.silent:
+        if silent:
             return
-        if self.instead is not None:
-            peer.send(self.instead)
+        if instead is not None:
+            peer.send(instead)
             return
         if hello.version not in self.versions:
             peer.send(packet(CONNACK, b"\0\x01"))
             raise EOFError
-        if self.refusal:
+        if refusal:
             said: Values = {REASON_STRING: self.refusal_text} if self.refusal_text else {}
             tail = packed(said) if hello.version == 5 else b""
-            peer.send(packet(CONNACK, bytes([0, self.refusal]) + tail))
+            peer.send(packet(CONNACK, bytes([0, refusal]) + tail))
             raise EOFError
         peer.hello = hello
         known = self.sessions.get(hello.client_id)
@@ -273,36 +283,39 @@ class ScriptedBroker:
             known = None
             self.sessions[hello.client_id] = Session()
         peer.session = self.sessions[hello.client_id]
+        for other in self.peers:
+            if other.hello is not None and other.hello.client_id == hello.client_id:
+                other.over = other is not peer
         tail = packed(self.welcome) if hello.version == 5 else b""
         peer.send(packet(CONNACK, bytes([known is not None, 0]) + tail))
 
-    def _subscribe(self, peer: Peer, reader: Reader) -> None:
+    def _subscribe(self, peer: Peer, reader: Reader, silent: bool) -> None:
         assert peer.hello is not None
-        mid = reader.number(2)
+        mid, suback = reader.number(2), self.suback
         if peer.hello.version == 5:
             reader.properties()
         filters = []
         while reader.rest:
             filters.append((reader.text(), reader.number(1)))
         self.filters.append(filters)
-        if SUBSCRIBE in self.silent:
+        if silent:
             return
-        codes = [qos & 3 if self.suback is None else self.suback for _, qos in filters]
+        codes = [qos & 3 if suback is None else suback for _, qos in filters]
         tail = b"\0" if peer.hello.version == 5 else b""
         peer.send(packet(SUBACK, struct.pack("!H", mid) + tail + bytes(codes)))
 
-    def _publish(self, peer: Peer, flags: int, body: bytes) -> None:
+    def _publish(self, peer: Peer, flags: int, body: bytes, silent: set[int]) -> None:
         assert peer.hello is not None, "PUBLISH before CONNECT"
         sent = read_publish(flags, body, peer.hello.version)
-        self.received.append(sent)
-        if self.hang_up(sent):
-            raise EOFError
+        hang_up, code = self.hang_up(sent), self.reason(sent)
         if sent.qos:
-            self.unanswered += 1
-            self.most_unanswered = max(self.most_unanswered, self.unanswered)
-        if PUBLISH in self.silent:
+            peer.unanswered += 1
+            self.most_unanswered = max(self.most_unanswered, peer.unanswered)
+        self.received.append(sent)
+        if hang_up:
+            raise EOFError
+        if PUBLISH in silent:
             return
-        code = self.reason(sent)
         if sent.qos < 2:
             if code < 0x80:
                 self.delivered.append(sent)
@@ -312,20 +325,20 @@ class ScriptedBroker:
         if code < 0x80:
             # A second one with the same id is the first one again, whatever is in it.
             peer.session.held.setdefault(sent.mid, sent)
-        if PUBREC not in self.silent:
+        if PUBREC not in silent:
             self.answer(peer, PUBREC, sent.mid, code)
 
-    def _release(self, peer: Peer, mid: int) -> None:
-        self.released.append(mid)
+    def _release(self, peer: Peer, mid: int, silent: bool) -> None:
         held = peer.session.held.pop(mid, None)
         if held is not None:
             self.delivered.append(held)
-        if PUBREL not in self.silent:
+        self.released.append(mid)
+        if not silent:
             self.answer(peer, PUBCOMP, mid, 0 if held is not None else 0x92)
 
     def answer(self, peer: Peer, kind: int, mid: int, code: int) -> None:
         if kind != PUBREC or code >= 0x80:
-            self.unanswered = max(0, self.unanswered - 1)
+            peer.unanswered = max(0, peer.unanswered - 1)
         five = peer.hello is not None and peer.hello.version == 5
         tail = bytes([code]) if code and five else b""
         peer.send(packet(kind, struct.pack("!H", mid) + tail))

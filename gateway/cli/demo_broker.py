@@ -11,28 +11,46 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 1 << 20
 """Bytes; a batch of the backlog is some 20 kB."""
-START_TIMEOUT = 10.0
+START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
 CHUNK = 1 << 16
+PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+_dice = random.SystemRandom()
 
 
 class BrokerFailed(Exception):
     """The broker did not start; the message says why and what to do."""
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port where nobody listens, nor will by chance before it is used.
+
+    Below those that the kernel gives to outgoing connections: one of these could take it meanwhile,
+    and who connects to such a port before anybody listens there may end up connected to itself.
+    """
+    first = int(PORTS.read_text().split()[0]) if PORTS.exists() else 32768
+    while True:
+        port = _dice.randrange(max(1024, first // 2), first)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 class Broker:

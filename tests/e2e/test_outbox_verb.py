@@ -77,8 +77,9 @@ def test_beside_a_gateway_that_writes(
 
     assert outbox("shelf", "discard", "--all", *place) == 0
     eventually(lambda: shelf.keys() == {Key(1, 10): KEPT}, "the readable one is gone", PATIENCE)
-    status = local_page.status(tmp_path / "state" / "status.sock")
-    assert status["outbox"]["dropped"] == {"discarded": 1}
+    page = tmp_path / "state" / "status.sock"
+    dropped = {"discarded": 1}
+    eventually(lambda: local_page.status(page)["outbox"]["dropped"] == dropped, "it is counted")
     assert gateway.end(signal.SIGTERM) == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -132,7 +133,7 @@ def test_done_refused_expired_failed(house: House, listener: Listener) -> None:
 
     house.send("lamp", id="a3", value=False, expires=time.time() - 60)
     answer = house.answer("lamp", "a3")
-    assert answer["outcome"] == "expired" and "60 s ago" in answer["reason"]
+    assert answer["outcome"] == "expired" and re.search(r"\b\d\d s ago", answer["reason"])
 
     house.send("lamp", id="a4", nonce="0123456789abcdef")
     assert house.answer("lamp", "a4")["outcome"] == "expired"

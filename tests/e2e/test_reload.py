@@ -15,6 +15,7 @@ from typing import Any
 from gateway.cli import local_page
 from gateway.crashes import LIMIT
 from tests.brokers import Listener, Mosquitto, eventually
+from tests.e2e.house import PATIENCE
 
 CONFIG = """
 [gateway]
@@ -74,7 +75,7 @@ class House:
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(PATIENCE)
 
 
 def states(listener: Listener, device: str) -> list[tuple[bool, str]]:
@@ -99,7 +100,7 @@ def test_reload_takes_the_new_one_and_leaves_unchanged_outputs_alone(
         process.send_signal(signal.SIGHUP)
         eventually(lambda: house.status().get("epoch", 0) > epoch, "it has started over")
         listener.wait_for("tidegate/g/about", 2)
-        assert json.loads(listener.of("tidegate/g/about")[-1])["description"] == "new"
+        eventually(lambda: b'"description":"new"' in listener.of("tidegate/g/about")[-1])
         assert "stop" not in [cause for _, cause in states(listener, "pump")]
         eventually(lambda: "stop" in [cause for _, cause in states(listener, "lamp")])
         assert process.poll() is None

@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from tests import rights
-from tests.brokers import Listener, Mosquitto, eventually
+from tests.brokers import PATIENCE, Listener, Mosquitto, eventually
 from tests.e2e.house import Gateway
 
 PLUGIN = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"), None)
@@ -35,20 +35,30 @@ def acl_broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 def send(
-    broker: Mosquitto, folder: Path, login: str, device: str
+    broker: Mosquitto, folder: Path, login: str, device: str, patience: str
 ) -> subprocess.CompletedProcess[str]:
     password = folder / f"{login}.password"
     password.write_text(rights.LOGINS[login])
-    command = [sys.executable, "-m", "gateway", "send", "shed", device, "true", "--timeout", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "gateway",
+        "send",
+        "shed",
+        device,
+        "true",
+        "--timeout",
+        patience,
+    ]
     command += ["--url", broker.url, "--username", login, "--password-file", str(password)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_acl_and_password_file(acl_broker: Mosquitto) -> None:
     company = rights.Company(acl_broker.port, MQTTProtocolVersion.MQTTv5)
     company.check()
     stranger = rights.Person(acl_broker.port, "anna", "wrong", MQTTProtocolVersion.MQTTv5)
-    assert stranger.refused.wait(15)
+    assert stranger.refused.wait(PATIENCE)
     stranger.close()
 
 
@@ -58,9 +68,9 @@ def test_a_gateway_needs_no_more_and_people_reach_it(acl_broker: Mosquitto, tmp_
     listener = Listener(acl_broker.port, f"{rights.BASE}/#", "anna", rights.LOGINS["anna"])
     listener.wait_for(f"{rights.BASE}/host/data", 3)
     listener.wait_for(f"{rights.BASE}/health")
-    done = send(acl_broker, tmp_path, "bert", "pump")
+    done = send(acl_broker, tmp_path, "bert", "pump", "60")
     assert done.stdout == "pump: done, now on\n", done.stderr
-    refused = send(acl_broker, tmp_path, "bert", "valve")
+    refused = send(acl_broker, tmp_path, "bert", "valve", "4")
     assert refused.returncode == 7, refused.stdout  # no answer: nobody heard it
     assert gateway.end(signal.SIGTERM) == 0
     eventually(lambda: listener.of(f"{rights.BASE}/status")[-1:] == [b"offline"], "offline")

@@ -136,7 +136,7 @@ def test_soak(lasting: Mosquitto, tmp_path: Path) -> None:
         gateway.start()
         try:
             eventually(lambda: line.taken > 0, "the gateway connects")
-            status, before = audit(lasting, "--for", "3")
+            status, before = audit(lasting, "--until-settled", "--for", "60")
             assert status == 0, before
             chaos = Chaos(line, lasting, gateway, dice)
             until = time.monotonic() + SECONDS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import local_page
-from tests.brokers import eventually
+from tests.brokers import PATIENCE, eventually, free_port
 
 CONFIG = """
 [gateway]
@@ -45,15 +44,13 @@ bus = "none"
 
 def tidegate(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
     path = tmp_path / "gateway.toml"
-    path.write_text(CONFIG.format(state=tmp_path / "state", port=port))
+    path.write_text(CONFIG.format(state=tmp_path / "state", port=free_port()))
     return path
 
 
@@ -78,7 +75,7 @@ def test_status_shows_the_queue_without_a_broker(config: Path, tmp_path: Path) -
         assert "in use by another gateway" in second.stderr
     finally:
         gateway.send_signal(signal.SIGTERM)
-        assert gateway.wait(30) == 0
+        assert gateway.wait(PATIENCE) == 0
 
 
 def _with_readings(path: Path) -> dict[str, Any]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import pytest
 
 from drivers.base import Reading
 from gateway.clock import SystemClock
 from gateway.codecs import json_
 from gateway.codecs.base import LinkState
+from gateway.link.exchange import CHORES
 from gateway.link.inbound import AckToken
 from gateway.link.link import Link
 from gateway.model import Command, Entry, Key, Klass, Lane, Recorded, Result, Sample, Stamp
-from tests.brokers import eventually
+from tests.brokers import PATIENCE
 
 EPOCH = 7
 STAMP = Stamp(1795442400.123, 1000.0, "abcd1234", True)
@@ -165,27 +169,41 @@ class LinkRig:
 
     @property
     def up(self) -> bool:
-        return self.link.status().connected
+        """Connected, and everybody has been told: what is recorded from now on is live."""
+        return self.link.status().connected and self.states[-1:] == [LinkState.CONNECTED]
+
+    @property
+    def connects(self) -> int:
+        """Connections that everybody has been told of."""
+        return self.states.count(LinkState.CONNECTED)
+
+    @property
+    def settled(self) -> bool:
+        """Connected, and all that is said at the begin has been answered."""
+        return self.up and self.link._sender.quiet
 
     def advance(self, seconds: float) -> None:
-        """Time passes, and the link notices."""
+        """Time passes, and the link notices; before it returns, if it can."""
+        beats = self.beats
         self.clock.advance(seconds)
         self.link.acknowledge(AckToken(-1, 0, 0))  # of no connection: it only wakes
+        patience = time.monotonic() + 0.5
+        while seconds >= CHORES and self.beats == beats and time.monotonic() < patience:
+            time.sleep(0.001)
 
-    def until(self, condition: Callable[[], bool], step: float = 1.0) -> float:
-        """Time passes, a step every few milliseconds, until it holds; how many seconds."""
-        passed = 0.0
+    def until(self, condition: Callable[[], bool], step: float = 1.0) -> None:
+        """Time passes, step by step, until it holds.
 
-        def look() -> bool:
-            nonlocal passed
-            if condition():
-                return True
+        Slower and slower: what has a deadline in this time is done in real time, and a machine that
+        is too busy for five steps in a moment has to manage them in the end.
+        """
+        deadline, pause = time.monotonic() + PATIENCE, 0.005
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {PATIENCE:g} s: {condition}")
             self.advance(step)
-            passed += step
-            return False
-
-        eventually(look)
-        return passed
+            time.sleep(pause)
+            pause = min(0.1, 1.05 * pause)
 
     def told(self, name: str) -> list[tuple[bool, str]]:
         """What was said of an alarm: raised or cleared, and the words."""
@@ -195,4 +213,4 @@ class LinkRig:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        assert self.link.stop(10), "the link did not stop"
+        assert self.link.stop(PATIENCE), "the link did not stop"

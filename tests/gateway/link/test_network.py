@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.brokers import eventually
+from tests.brokers import PATIENCE, eventually
 from tests.gateway.link.parts import LinkRig, sample
 from tests.scripted_broker import ScriptedBroker
 
@@ -105,7 +105,7 @@ def test_packets_that_vanish_are_noticed_by_the_kernel(
     """P12, case 19: TCP_USER_TIMEOUT, long before any deadline of ours; 10 s outside of tests."""
     monkeypatch.setattr("gateway.link.connector.USER_TIMEOUT", 2.0)
     with LinkRig(far.url, insecure=True, ack_timeout=300) as rig:
-        eventually(lambda: rig.up and rig.link.status().in_flight == 0)
+        eventually(lambda: rig.settled)
         island.filter("-I", "INPUT", "-j", "DROP")
         began = time.monotonic()
         key = rig.outbox.append(sample())
@@ -133,9 +133,9 @@ def test_a_thin_line(island: Island, far: ScriptedBroker) -> None:
         pytest.skip("needs tc")
     shape = ("root", "tbf", "rate", "160kbit", "burst", "4kb", "latency", "200ms")
     run("tc", "qdisc", "add", "dev", island.cable, *shape)
-    with LinkRig(far.url, insecure=True, history_batch=0, ack_timeout=3, window=300) as rig:
-        eventually(lambda: rig.up and rig.link.status().in_flight == 0)
-        keys = [rig.outbox.append(sample(value, device="d" * 60)) for value in range(300)]
+    with LinkRig(far.url, insecure=True, history_batch=0, ack_timeout=5, window=500) as rig:
+        eventually(lambda: rig.settled)
+        keys = [rig.outbox.append(sample(value, device="d" * 60)) for value in range(500)]
         eventually(lambda: sorted(rig.outbox.done) == keys)
         assert rig.link.status().drops == 0
 
@@ -159,13 +159,13 @@ def test_no_network_at_all(island: Island) -> None:
         island.inside(rig.start)
         words = f"this machine has no {family} network now"
         eventually(lambda: words in rig.link.status().reason)  # noqa: B023
-        assert rig.link.stop(10)
+        assert rig.link.stop(PATIENCE)
 
 
 def test_a_cable_that_is_pulled_and_put_back(island: Island, far: ScriptedBroker) -> None:
     """Case 18: the interface goes down and comes up; what was recorded meanwhile arrives."""
     with LinkRig(far.url, insecure=True) as rig:
-        eventually(lambda: rig.up and rig.link.status().in_flight == 0)
+        eventually(lambda: rig.settled)
         for number in range(3):
             run("ip", "link", "set", island.cable, "down")
             rig.outbox.append(sample(number))

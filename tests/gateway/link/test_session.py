@@ -35,9 +35,9 @@ def test_a_broker_that_refuses_5_gets_311_and_it_is_said_once(
     with caplog.at_level(logging.WARNING), LinkRig(scripted.url) as rig:
         eventually(lambda: rig.up)
         for _ in range(2):
-            before = rig.link.status().connects
+            before = rig.connects
             scripted.cut()
-            eventually(lambda: rig.link.status().connects > before)  # noqa: B023
+            eventually(lambda: rig.connects > before)  # noqa: B023
         assert rig.link.status().protocol == "3.1.1"
         rig.outbox.append(sample())
         eventually(lambda: len(rig.outbox.done) == 1)
@@ -108,7 +108,7 @@ def test_the_brokers_keep_alive_is_the_one_that_counts(scripted: ScriptedBroker)
     """P27: pings come at the pace of CONNACK's Server Keep Alive."""
     scripted.welcome = {SERVER_KEEP_ALIVE: 300}
     with LinkRig(scripted.url, keepalive=10) as rig:
-        eventually(lambda: rig.up and rig.link.status().in_flight == 0)
+        eventually(lambda: rig.settled)
         rig.advance(200)
         rig.outbox.append(sample())
         eventually(lambda: len(rig.outbox.done) == 1)
@@ -123,7 +123,7 @@ def test_an_assigned_client_id_is_ours_from_then_on(scripted: ScriptedBroker) ->
     with LinkRig(scripted.url) as rig:
         eventually(lambda: rig.up)
         scripted.cut()
-        eventually(lambda: rig.link.status().connects == 2)
+        eventually(lambda: rig.connects == 2)
     assert [hello.client_id for hello in scripted.hellos] == ["tidegate-g", "given-7"]
 
 
@@ -154,7 +154,7 @@ def test_a_goodbye_that_is_not_acknowledged_leaves_the_will_to_the_broker(
     """P16, P19: the stop ends in time, and the broker says `offline` in our place."""
     rig = LinkRig(scripted.url, protocol=protocol)
     with rig:
-        eventually(lambda: rig.up and rig.link.status().in_flight == 0)
+        eventually(lambda: rig.settled)
         scripted.silent = {3}
         rig.outbox.append(sample())
         eventually(lambda: rig.link.status().in_flight == 1)
@@ -220,7 +220,7 @@ def test_subscriptions_are_renewed_whatever_the_broker_remembers(
             if number == 3:
                 scripted.forget_sessions()
             scripted.cut()
-            eventually(lambda: rig.link.status().connects == number)  # noqa: B023
+            eventually(lambda: rig.connects == number)  # noqa: B023
     assert len(scripted.filters) == 3
     topics = ["tidegate/g/+/set", "tidegate/g/command"]
     assert all([topic for topic, _ in filters] == topics for filters in scripted.filters)
@@ -239,7 +239,7 @@ def test_a_command_from_before_is_known_by_the_nonce(scripted: ScriptedBroker) -
         eventually(lambda: rig.up)
         first = rig.link.nonce
         scripted.cut()
-        eventually(lambda: rig.link.status().connects == 2 and rig.up)
+        eventually(lambda: rig.connects == 2 and rig.up)
         assert rig.link.nonce not in (None, first)
         scripted.publish("tidegate/g/pump/set", b'{"id":"a","value":true,"nonce":"%s"}' % b"old")
         eventually(lambda: len(rig.commands) == 1)

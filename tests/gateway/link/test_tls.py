@@ -138,7 +138,7 @@ def test_renewed_files_are_used_at_the_next_handshake(authority: Authority, tmp_
             )
             authority.issue("ours", "gateway", days=400)
             broker.cut()
-            eventually(lambda: rig.link.status().connects == 2 and len(broker.peers) == 1)
+            eventually(lambda: rig.connects == 2 and len(broker.peers) == 1)
             second = broker.peers[0].sock
             assert isinstance(second, ssl.SSLSocket)
             assert second.getpeercert(binary_form=True) != before
@@ -229,7 +229,7 @@ def test_passwords_from_files_are_read_at_each_connect(
         eventually(lambda: rig.up)
         file.write_text("new")
         scripted.cut()
-        eventually(lambda: rig.link.status().connects == 2)
+        eventually(lambda: rig.connects == 2)
         file.unlink()
         scripted.cut()
         eventually(lambda: "password_file" in rig.link.status().reason)
