@@ -6,10 +6,12 @@ hangs shows as a stale heartbeat, and the watchdog is not fed. Being offline is 
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -107,7 +109,10 @@ class Supervisor:
         self._parts = parts
         self._chores = chores
         self._heartbeats = heartbeats
-        self._wake = threading.Event()
+        # Not an Event: a signal's handler runs in the main thread between any two instructions,
+        # also while that thread holds the Event's lock, and would wait for it for ever. `put` of
+        # a SimpleQueue may interrupt itself.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._failed = False
         self._stopping = False
         self._reload_asked = False
@@ -140,14 +145,14 @@ class Supervisor:
             self._reload_asked = True
         else:
             self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
 
     def _died(self, args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "a thread"
         trace = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
         log.critical("%s died; the gateway stops", name, exc_info=trace)
         self._failed = self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
 
     def _watch(self, reload: Callable[[], bool]) -> None:
         watchdog = service.watchdog_interval()
@@ -155,7 +160,7 @@ class Supervisor:
         feed = watchdog / 2 if watchdog else None
         while True:
             # Cleared before it is looked at what for: what comes later sets it again.
-            self._wake.clear()
+            self._drain()
             if self._stopping or (self._reload_asked and self._reloads(reload)):
                 return
             now = time.monotonic()
@@ -166,7 +171,13 @@ class Supervisor:
             if feed:
                 self._feed()
             waits = [at - time.monotonic() for at in due.values()] + ([feed] if feed else [])
-            self._wake.wait(max(0.0, min(waits, default=60.0)))
+            with contextlib.suppress(queue.Empty):
+                self._wake.get(timeout=max(0.0, min(waits, default=60.0)))
+
+    def _drain(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._wake.get_nowait()
 
     def _reloads(self, reload: Callable[[], bool]) -> bool:
         service.notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")

@@ -91,7 +91,7 @@ def test_a_dialect_end_to_end(mosquitto: Mosquitto, tmp_path: Path, dialect: str
     listener = Listener(mosquitto.port)
     listener.wait_for("tidegate/g/cellar/", 3)
 
-    send = tidegate("send", "g", "relay", "true", "--url", mosquitto.url)
+    send = tidegate("send", "g", "relay", "true", "--url", mosquitto.url, "--timeout", "60")
     assert send.stdout == "relay: done, now on\n", send.stderr
     facts = watched(mosquitto, "data", "state")
     (values,) = [fact["values"] for fact in facts if fact["kind"] == "data"][:1]

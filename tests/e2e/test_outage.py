@@ -19,7 +19,7 @@ COMMIT_WINDOW = 0.5
 RATE = 20
 """Readings a second, of two devices together."""
 STOP = 15.0
-"""Seconds that systemd gives it, TimeoutStopSec."""
+"""Seconds that systemd gives it; 5 are enough where nothing else runs."""
 OUTAGE = int(os.environ.get("TIDEGATE_OUTAGE", "4")) * RATE
 """Readings that are taken while the broker is away; the gateway is killed in the middle."""
 
@@ -68,7 +68,7 @@ def test_killed_in_an_outage_nothing_is_missing_without_a_word(
 
 
 def test_sigterm_leaves_nothing_behind(lasting_broker: Mosquitto, tmp_path: Path) -> None:
-    """Case 2: in time (5 s where the machine has time), all at the broker or on disk, offline said, and no crash next time."""
+    """Case 2: in time, all at the broker or on disk, offline said, and no crash next time."""
     broker = lasting_broker
     config = configure(tmp_path, broker.url, store="ring", rate=RATE, commit_every=COMMIT_WINDOW)
     listener = Listener(broker.port, "tidegate/#")

@@ -39,17 +39,8 @@ def send(
 ) -> subprocess.CompletedProcess[str]:
     password = folder / f"{login}.password"
     password.write_text(rights.LOGINS[login])
-    command = [
-        sys.executable,
-        "-m",
-        "gateway",
-        "send",
-        "shed",
-        device,
-        "true",
-        "--timeout",
-        patience,
-    ]
+    command = [sys.executable, "-m", "gateway", "send", "shed", device, "true"]
+    command += ["--timeout", patience]
     command += ["--url", broker.url, "--username", login, "--password-file", str(password)]
     return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 

@@ -16,6 +16,8 @@ from gateway import wiping
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.e2e.house import PATIENCE
 
+PATIENTLY = ("--timeout", "45")
+
 CONFIG = """
 [gateway]
 id = "g"
@@ -94,7 +96,7 @@ def test_who_signs_commands_and_who_does_not_is_refused(
     tmp_path: Path,
 ) -> None:
     def send(device: str, value: str, *more: str) -> tuple[int, str]:
-        done = tidegate("send", "g", device, value, "--url", broker.url, *more)
+        done = tidegate("send", "g", device, value, "--url", broker.url, *PATIENTLY, *more)
         return done.returncode, (done.stdout + done.stderr).strip()
 
     assert send("pump", "on") == (3, "pump: refused (only a signed command is taken here)")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gateway.cli import local_page
-from tests.brokers import PATIENCE, eventually, free_port
+from gateway.cli.demo_broker import free_port
+from tests.brokers import PATIENCE, eventually
 
 CONFIG = """
 [gateway]

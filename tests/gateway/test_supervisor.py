@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gateway.supervisor import Chore, Heartbeats, Part, Supervisor, threaded
 
 @pytest.fixture(autouse=True)
 def _signals_as_they_were() -> Iterator[None]:
-    before = [(n, signal.getsignal(n)) for n in (signal.SIGTERM, signal.SIGINT)]
+    before = [(n, signal.getsignal(n)) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
     hook = threading.excepthook
     yield
     for number, handler in before:
@@ -66,6 +67,31 @@ def test_parts_start_in_order_and_stop_in_reverse(systemd: Callable[[], list[str
         *("stop worker", "stop link", "stop outbox"),
     ]
     assert systemd() == ["READY=1", "STOPPING=1"]
+
+
+SIGNALS = 300
+
+
+@pytest.mark.timeout(180)
+def test_no_signal_is_waited_for_by_the_one_it_interrupts() -> None:
+    """Signals come while the main thread is anywhere in its loop, at whatever it holds."""
+    heard, busy = 0, [Chore(0.0, lambda: None)]
+
+    def reload() -> bool:
+        nonlocal heard
+        heard += 1
+        return False
+
+    def signals() -> None:
+        while heard < SIGNALS:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0)
+        terminate()
+
+    sender = threading.Thread(target=signals)
+    parts = [Part("sender", sender.start, lambda _: None)]
+    assert Supervisor(parts, busy, Heartbeats()).run(reload) == 0
+    assert heard >= SIGNALS
 
 
 def test_a_thread_that_dies_stops_the_rest_and_ends_with_an_error(

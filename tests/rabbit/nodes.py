@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import eventually, free_port
+from gateway.cli.demo_broker import free_port
+from tests.brokers import eventually
 
 READY = 120.0
 """Seconds until a node speaks MQTT: 13 to 23 on a quiet machine of two cores."""

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import diagnosis_broker
+from gateway.cli.demo_broker import free_port
 from gateway.cli.diagnosis import FAIL, OK, WARN, Finding, Machine, machine_findings
 from gateway.cli.diagnosis_broker import broker_findings
 from gateway.cli.main import main
 from gateway.config import parse
-from tests.brokers import Mosquitto, free_port, mosquitto_path
+from tests.brokers import Mosquitto, mosquitto_path
 from tests.certificates import Authority
 
 HEAD = '[gateway]\nid = "shed"\nstate = "/var/lib/tidegate"\n[upstream]\nurl = "mqtt://localhost"\n'

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.demo_broker import free_port
 from gateway.link.login import Login
 from gateway.link.reach import Progress, Unreachable, reach, why
 from gateway.link.tls import TlsFiles
-from tests.brokers import PATIENCE, Listener, Mosquitto, eventually, free_port
+from tests.brokers import PATIENCE, Listener, Mosquitto, eventually
 from tests.certificates import Authority
 from tests.gateway.link.parts import LinkRig, sample
 from tests.lines import HttpProxy, Proxy, SocksProxy
