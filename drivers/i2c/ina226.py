@@ -48,7 +48,7 @@ SHUNT_LSB_V = 2.5e-6
 BUS_LSB_V = 1.25e-3
 BUS_MAX_V = 36.0
 
-OTHERS = {0x322: 'an INA3221: use driver = "ina3221"', 0x227: "an INA228 or INA229"}
+OTHERS = {0x322: 'an INA3221: use driver = "ina3221"', 0x227: "an INA260"}
 
 Average = Literal[1, 4, 16, 64, 128, 256]
 

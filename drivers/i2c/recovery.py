@@ -16,8 +16,8 @@ from drivers.base import BusFault, DriverError, I2CBus, NoAnswer
 from drivers.i2c.unstick import PULSES, Lines, diagnosis, unstick
 
 HELD_S = 0.035
-"""A line that is low for longer is held: T_TIMEOUT,MAX of SMBus 3.1, 4.2.5. Chips that are not of
-SMBus may stretch SCL for longer, which is no matter of ours: pulses are for SDA."""
+"""A line that is low for longer is held: T_TIMEOUT,MAX of the SMBus specification 3.1. Chips that
+are not of SMBus may stretch SCL for longer, which is no matter of ours: pulses are for SDA."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 300.0
 CALM_S = 3600.0
 """After so long without a try the pauses begin anew."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from drivers.base import NoAnswer
 from drivers.i2c.crc8 import crc8
 from drivers.simulated.signals import Signal, present, wander
 
@@ -39,6 +40,8 @@ class Aht20:
             rh = min(2**20 - 1, round(present(self.humidity) / 100 * 2**20))
             t = round((present(self.temperature) + 50) / 200 * 2**20)
             self._values = (rh << 20 | t).to_bytes(5, "big")
+        else:
+            raise NoAnswer(f"unknown command {data.hex()}")
 
     def read(self, count: int) -> bytes:
         status = CALIBRATED if self._calibrated else 0

@@ -29,6 +29,8 @@ class Sgp40:
         code = data[:2].hex()
         if code == "3682":
             self._begin(0.0005, word(0) + word(0x0123) + word(0x4567))
+        elif code == "202f":
+            self._begin(0.001, word(0x3220))  # the feature set: an SGP40
         elif code == "280e":
             self._begin(0.32, word(self.self_test))
         elif code == "260f" and len(data) == 8:

@@ -32,6 +32,7 @@ class Sht3x(Commanded):
         self.commands = {
             bytes.fromhex("2400"): (0.0155, self._measured),
             bytes.fromhex("30a2"): (0.0015, nothing),
+            bytes.fromhex("3093"): (0.001, nothing),  # no periodic measurement goes on
             bytes.fromhex("f32d"): (0.0, lambda: word(0x8010)),
         }
 

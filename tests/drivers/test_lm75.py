@@ -38,6 +38,22 @@ def test_speaks_these_bytes_and_no_others(chip: Chip, configuration: bytes) -> N
         assert values(sensor.read()) == {"temperature": -25}
 
 
+def test_a_tmp102_that_is_hot_already_is_one_all_the_same() -> None:
+    """From 80 °C on its alert bit reads 0. Another bit is another chip."""
+    script = [
+        Transfer(0x48, b"\x01\x60\xa0"),
+        Transfer(0x48, b"\x01", b"\x60\x80"),
+        Transfer(0x48, b"\x00", b"\x55\x00"),
+    ]
+    with ScriptedI2C(*script) as bus:
+        sensor = Lm75(bus, chip="tmp102")
+        finish(sensor.start())
+        assert values(sensor.read()) == {"temperature": 85}
+    script = [Transfer(0x48, b"\x01\x60\xa0"), Transfer(0x48, b"\x01", b"\x60\xb0")]
+    with ScriptedI2C(*script) as bus, pytest.raises(CorruptData):
+        finish(Lm75(bus, chip="tmp102").start())
+
+
 def test_a_chip_that_does_not_keep_the_configuration_is_told() -> None:
     script = [Transfer(0x48, b"\x01\x60\xa0"), Transfer(0x48, b"\x01", b"\x85\x83")]
     with ScriptedI2C(*script) as bus, pytest.raises(CorruptData, match="ADS1115"):

@@ -64,6 +64,9 @@ class BlinkaSPI:
         data[start:end] = self._chip.transfer(sent, mode=1, hertz=1)[len(self._out) :]
         self._out = b""
 
+    def write_readinto(self, out: Any, into: bytearray, **_: Any) -> None:
+        into[:] = self._chip.transfer(bytes(out), mode=0, hertz=1_000_000)
+
 
 def other(module: str, cls: str, chip: Any, **options: Any) -> Any:
     select = SimpleNamespace(switch_to_output=lambda **_: None, value=True)
@@ -200,6 +203,22 @@ def test_against_the_drivers_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
         theirs = other("adafruit_max31865", "MAX31865", chip, polarity=1)
         assert mine["resistance"] == pytest.approx(theirs.resistance, abs=1e-6)
         assert mine["temperature"] == pytest.approx(theirs.temperature, abs=0.05)
+
+
+def test_mcp3008_against_the_driver_of_others() -> None:
+    pytest.importorskip("adafruit_mcp3xxx.mcp3008")
+    rng = random.Random(11)
+    volts = [rng.uniform(0, 3.3) for _ in range(8)]
+    chip = chips.Mcp3008(*volts)
+    theirs = other("adafruit_mcp3xxx.mcp3008", "MCP3008", chip)
+    singles = {f"in{pin}": Input(pins=str(pin)) for pin in range(8)}
+    mine = values(Mcp3008(chip, inputs=singles).read())
+    for pin in range(8):
+        assert mine[f"in{pin}"] == pytest.approx(theirs.read(pin) * 3.3 / 1024, abs=1e-9)
+    for pair, code in (("0-1", 0), ("1-0", 1), ("6-7", 6)):
+        mine = values(Mcp3008(chip, inputs={"x": Input(pins=pair)}).read())
+        theirs_volts = theirs.read(code, is_differential=True) * 3.3 / 1024
+        assert mine["x"] == pytest.approx(theirs_volts, abs=1e-9)
 
 
 class SpiDev:

@@ -1,8 +1,8 @@
 """A DS2482-100 on the I2C bus, and what hangs on its 1-Wire line, for the kernel's w1 drivers.
 
-Maxim DS2482-100 19-4930, revision 12: commands, read pointer, status register. DS18B20 19-7487 and
-DS2413 19-4916: their function commands, at the level of bytes. The line is as fast as its master
-asks; only a conversion takes its time.
+Maxim DS2482-100: commands, read pointer, status register, as Linux drivers/w1/masters/ds2482.c has
+them. DS18B20 19-7487 and DS2413 19-4916: their function commands, byte by byte. The line is as fast
+as its master asks; only a conversion takes its time.
 """
 
 from __future__ import annotations
