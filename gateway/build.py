@@ -21,6 +21,7 @@ from gateway.build_devices import (
     by_bus,
     describe_device,
     make_appliances,
+    self_freeing,
 )
 from gateway.build_link import make_batches, make_link, stop_link
 from gateway.build_local import make_local
@@ -137,7 +138,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
         anchors=anchors,
         state=state,
         devices=attached.values(),
-        buses=buses,
+        recovering=self_freeing(settings, buses),
         epoch=outbox.epoch,
         gateway=settings.gateway.id,
         version=VERSION,

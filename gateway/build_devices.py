@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from drivers.base import Actuator, DriverError, I2CBus, Moving, Sensor, Stream
 from drivers.quantities import unit_of
@@ -20,6 +20,9 @@ from gateway.model import Act, Value
 from gateway.rising import Rising
 from gateway.settings import BusSettings, DeviceSettings, OutputSettings, Settings
 from gateway.state import Store
+
+if TYPE_CHECKING:
+    from drivers.i2c.recovery import RecoveringI2C
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,13 @@ def recovering(bus: BusSettings, adapter: I2CBus, pins: object) -> I2CBus:
         bus.scl,
         report=partial(log.warning, "bus %s: %s", bus.name),
     )
+
+
+def self_freeing(settings: Settings, buses: Mapping[str, object]) -> dict[str, RecoveringI2C]:
+    """Of the open buses those that free themselves. By their settings: to ask a bus what it can do
+    opens one that waits for its first use."""
+    wanted = [bus.name for bus in settings.bus if bus.recover and bus.name in buses]
+    return {name: cast("RecoveringI2C", buses[name]) for name in wanted}
 
 
 def open_bus(bus: BusSettings, parent: object = None) -> object:

@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from gateway.attached import Attached
 from gateway.clock import Clock, offset_of
@@ -37,7 +37,6 @@ class Board(Protocol):
     def status(self) -> LinkStatus: ...
 
 
-@runtime_checkable
 class Recovering(Protocol):
     """A bus that frees itself. held: the lines that are held low now, "" where it works. counts:
     what befell it since the start."""
@@ -67,7 +66,7 @@ class Reporter:
         anchors: dict[str, float],
         state: Path,
         devices: Iterable[Attached],
-        buses: Mapping[str, object],
+        recovering: Mapping[str, Recovering],
         epoch: int,
         gateway: str,
         version: str,
@@ -80,7 +79,7 @@ class Reporter:
         self._anchors = anchors
         self._state = state
         self._devices = tuple(devices)
-        self._recovering = {n: bus for n, bus in buses.items() if isinstance(bus, Recovering)}
+        self._recovering = recovering
         self._epoch = epoch
         self._gateway = gateway
         self._version = version

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from drivers.base import Reading
-from gateway.build_devices import attach, by_bus, open_named
+from gateway.build_devices import attach, by_bus, open_named, self_freeing
 from gateway.config import ConfigErrors, parse
-from gateway.reporter import Recovering
 from gateway.state import Store
 
 HEAD = '[gateway]\nid = "g"\n[upstream]\nurl = "mqtt://localhost"\n'
@@ -148,11 +147,22 @@ def test_what_a_meter_showed_is_added_to_what_was_counted(tmp_path: Path) -> Non
 def test_a_bus_with_lines_frees_itself() -> None:
     text = freed() + PINS + mux("shelf", "i") + device("x", "shelf")
     opened: dict[str, object] = {}
-    open_named("shelf", parse(HEAD + text, "test.toml").settings, opened)
+    settings = parse(HEAD + text, "test.toml").settings
+    open_named("shelf", settings, opened)
     assert list(opened) == ["pins", "i", "shelf"]
-    bus = opened["i"]
-    assert isinstance(bus, Recovering)
+    (bus,) = self_freeing(settings, opened).values()
+    assert bus is opened["i"]
     assert (bus.held, bus.counts) == ("", {"i2c_stuck": 0, "i2c_freed": 0})
+
+
+def test_a_bus_that_is_missing_is_not_opened_to_ask_whether_it_frees_itself() -> None:
+    text = '[[bus]]\nname = "nowhere"\nkind = "gpio"\ndevice = "/dev/gpiochip9"\n'
+    settings = parse(
+        HEAD + text + device("x", "nowhere", "contact", "pin = 4"), "test.toml"
+    ).settings
+    opened: dict[str, object] = {}
+    open_named("nowhere", settings, opened)
+    assert self_freeing(settings, opened) == {}
 
 
 def test_what_blocks_in_the_kernel_delays_nobody_else() -> None:

@@ -41,11 +41,11 @@ class Board:
 def test_health_names_the_held_buses_and_adds_up_what_befell_all(tmp_path: Path) -> None:
     board, store = Board(), Store(tmp_path / "state.db")
     garden = Bus("SDA")
-    buses = {"garden": garden, "house": Bus(), "meter": object(), "none": None}
+    buses = {"garden": garden, "house": Bus()}
     reporter = Reporter(
         dialect=dialect(root="tidegate", gateway="g", qos={}, restamp=lambda stamp: stamp),
         board=board, books=board, clock=SystemClock(), store=store, anchors={}, state=tmp_path,
-        devices=(), buses=buses, epoch=1, gateway="g", version="0",
+        devices=(), recovering=buses, epoch=1, gateway="g", version="0",
     )  # fmt: skip
     reporter.health()
     said = json.loads(board.up[-1].payload)
