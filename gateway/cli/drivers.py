@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ HELP = "List the drivers; or the options, channels and a ready block of one."
 EXAMPLES = """\
 tidegate drivers
 tidegate drivers bme280          # its options, channels and a block to copy"""
+
+WIDEST = 60
+"""Characters of a cell of values; longer lists stand below the table."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +67,7 @@ def _page(driver: Driver) -> str:
     parts = [f"{driver.name}: {driver.summary}", f"{kind}; {bus}", _options(driver)]
     if driver.is_actuator:
         parts.append(
-            textwrap.fill(f"As an output it also takes: {', '.join(fields_of(OutputSettings))}.")
+            _wrapped(f"As an output it also takes: {', '.join(fields_of(OutputSettings))}.")
         )
     parts += [_channels(channels(driver)), f"Configuration:\n\n{block(driver)}"]
     return "\n\n".join(parts)
@@ -72,11 +76,20 @@ def _page(driver: Driver) -> str:
 def _options(driver: Driver) -> str:
     if not driver.options:
         return "No options."
-    rows = [("option", "default", "values", "")]
+    rows, below = [("option", "default", "values", "")], []
     for option in driver.options.values():
         default = "required" if option.required else _default(option)
-        rows.append((option.name, default, _values(option), option.note.help))
-    return table(rows)
+        values = _values(option)
+        if len(values) > WIDEST:
+            below.append(_wrapped(f"{option.name}: {values}"))
+            values = "see below"
+        rows.append((option.name, default, values, option.note.help))
+    return "\n\n".join([table(rows), *below])
+
+
+def _wrapped(text: str) -> str:
+    width = min(100, shutil.get_terminal_size().columns)
+    return textwrap.fill(text, width, subsequent_indent="  ")
 
 
 def _default(option: Setting) -> str:

@@ -89,7 +89,10 @@ def _start(written: str | None, zone: tzinfo) -> float:
     if written is None:
         today = datetime.fromtimestamp(time.time(), zone)
         return today.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    moment = datetime.fromisoformat(written)
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError(f"--start {written!r} is no time: write 2026-06-21T00:00") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
 
 

@@ -137,8 +137,14 @@ class Simulation:
         for moment in self._scenario.moments:
             if moment.recorded:
                 continue
-            read = (f"{n}.{r.channel}" for n, found in moment.readings.items() for r in found)
+            read = {f"{n}.{r.channel}": r for n, found in moment.readings.items() for r in found}
             _refuse(moment, read, known, "channel")
+            for name, one in read.items():
+                if isinstance(one.value, str | bool) and self._units.get(name):
+                    where = f"line {moment.line}: {name}"
+                    raise ScenarioError(
+                        f"{where}: {one.value!r} is no number of {self._units[name]}"
+                    )
             _refuse(moment, moment.online, devices, "device")
             _refuse(moment, moment.wishes, outputs, "output")
 

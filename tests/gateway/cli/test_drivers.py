@@ -30,6 +30,15 @@ def test_a_page_names_everything(driver: Driver, capsys: pytest.CaptureFixture[s
     for option in driver.options.values():
         assert re.search(rf"^{option.name} .*{re.escape(option.note.help)}$", page, re.MULTILINE)
     assert page.endswith(f"Configuration:\n\n{block(driver)}\n")
+    above = page.partition("Configuration:")[0]
+    assert max(map(len, above.splitlines())) <= 200, "a table that no terminal shows"
+
+
+def test_a_long_list_of_values_stands_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["drivers", "modbus_output"])
+    page = capsys.readouterr().out
+    assert re.search(r"^quantity +\"level\" +see below ", page, re.MULTILINE)
+    assert '\nquantity: "temperature", ' in page
 
 
 def test_units_ranges_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:

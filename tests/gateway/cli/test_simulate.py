@@ -117,6 +117,8 @@ def test_alarms_events_pulses_and_link_loss(
         ("time,living-room.status\n0,asleep\n", "offline or online"),
         ("time,living-room.set\n0,on\n", "there is no output living-room"),
         ("time,lnk\n0,up\n", "'lnk' is neither"),
+        ("time,living-room.temperature\n0,warm\n", "line 2: living-room.temperature: 'warm' is no"),
+        ("time,living-room.temperature\n0,on\n", "True is no number of °C"),
         ('{"living-room.temperature": 1}', '"time" is missing'),
         ('{"time": 1', "not valid JSON"),
         ('{"time": 0}\n[]', "must be an object"),
