@@ -1,4 +1,4 @@
-"""HTU21D, SHT21, Si7021: temperature and relative humidity (TE HPC199; Silicon Labs Si7021-A20).
+"""HTU21D, SHT21, Si7021: temperature and relative humidity (TE HPC199_5; Silicon Labs Si7021-A20).
 
 Wiring and config: hardware/htu21d.md.
 """

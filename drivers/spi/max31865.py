@@ -26,7 +26,8 @@ HIGH_THRESHOLD = 0x03
 """Registers 3 to 6: fault thresholds, FFFF and 0000 after power-up (table 1)."""
 
 BIAS_S = 0.0105
-"""Ten time constants of 100 nF at a Pt1000's 4 kΩ and 1 ms, rounded up (one-shot, page 14)."""
+"""More than 10.5 time constants, 4.5 ms with 100 nF at a Pt1000's 4.3 kΩ, and 1 ms (register 00h,
+one-shot)."""
 CONVERSION_S = 0.066
 """With the filter for 50 Hz, maximum; 55 ms for 60 Hz."""
 
