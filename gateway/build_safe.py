@@ -36,11 +36,11 @@ def steps_of(settings: Settings, attached: Mapping[str, Attached]) -> dict[str, 
 def _steps(values: DeviceSettings, device: object, bus: BusSettings | None) -> tuple[str, ...]:
     output = values.output
     guarded = isinstance(device, Actuator) and isinstance(device, Safeguarded)
-    if output is None or bus is None or not guarded:
+    if output is None or not guarded:
         return ()
     assert isinstance(device, Actuator)
     assert isinstance(device, Safeguarded)
-    where = _where(bus)
+    where = _where(bus) if bus is not None else ""  # the kernel's 1-Wire needs no [[bus]]
     if where is None:
         return ()
     crash = output.stop if output.crash is None else output.crash

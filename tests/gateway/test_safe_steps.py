@@ -308,6 +308,7 @@ device = [
   {name = "a", driver = "pcf8574_output", bus = "i2c", pin = 3},
   {name = "doors", driver = "pcf8574", bus = "i2c", pins = {front = 6, back = 7}},
   {name = "b", driver = "ds2413_output", bus = "w1", address = "3a-0000001a2b3c", pin = "b"},
+  {name = "b2", driver = "ds2413_output", address = "3a-0000001a2b3c", pin = "a", crash = "on"},
   {name = "c", driver = "modbus_output", bus = "rs485", register = 3, crash = "on"},
   {name = "d", driver = "modbus_output", bus = "net", register = 2, framing = "tcp"},
   {name = "e", driver = "modbus_output", bus = "named", register = 2, framing = "tcp"},
@@ -323,6 +324,7 @@ def test_the_steps_name_the_bus_and_what_cannot_be_reached_has_none(tmp_path: Pa
     assert steps_of(settings, attach(settings, store)) == {
         "a": ("pins /dev/i2c-1 0x20 8 8 192",),
         "b": ("ds2413 /sys/bus/w1/devices/3a-0000001a2b3c 2 2",),
+        "b2": ("ds2413 /sys/bus/w1/devices/3a-0000001a2b3c 1 0",),
         "c": (f"ask /dev/ttyUSB0 high 1/coil/3 9600/8N1 1 0 {on_3} {on_3}",),
         "d": (f"ask socket://10.0.0.5:502 - 1/coil/2 9600/8N1 1 0 {off_2} {off_2}",),
     }
