@@ -2,7 +2,9 @@
 
 paho imports urllib.request for the environment's proxies, gpiozero importlib.metadata for pin
 factories of third parties. Both bring the e-mail parser, an HTTP client and zip files with them:
-2 MB for years. Whoever uses an attribute gets the real module then, so nothing else changes.
+2 MB for years. gpiozero's classes of devices and boards, with colours, tones and statistics, are
+2 MB more; we use its pins alone. Whoever uses an attribute gets the real module then, so nothing
+else changes.
 """
 
 from __future__ import annotations
@@ -12,11 +14,20 @@ import sys
 from types import ModuleType
 from typing import Any
 
-UNUSED: dict[str, tuple[str, ...]] = {
+UNUSED: dict[str, tuple[str, ...] | None] = {
     "urllib.request": (),
     "importlib.metadata": ("entry_points",),
+    "statistics": ("median",),
+    "gpiozero.boards": None,
+    "gpiozero.input_devices": None,
+    "gpiozero.internal_devices": None,
+    "gpiozero.output_devices": None,
+    "gpiozero.spi_devices": None,
 }
-"""By name; with the functions that a library takes by `from ... import` and may call later."""
+"""By name; with the functions that a library takes by `from ... import` and may call later.
+
+None: whatever it takes from there are functions, or classes of which objects may be made later.
+"""
 
 
 def defer() -> None:
@@ -25,20 +36,23 @@ def defer() -> None:
         if name not in sys.modules:
             parent, _, child = name.rpartition(".")
             sys.modules[name] = _Deferred(name, functions)
-            if parent:
+            if parent and functions is not None:  # else the parent would be imported for it
                 setattr(importlib.import_module(parent), child, sys.modules[name])
 
 
 class _Deferred(ModuleType):
-    def __init__(self, name: str, functions: tuple[str, ...]) -> None:
+    def __init__(self, name: str, functions: tuple[str, ...] | None) -> None:
         super().__init__(name)
-        for function in functions:
+        self._any = functions is None
+        for function in functions or ():
             setattr(self, function, _Later(self, function))
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
             # The import system asks for __path__ and __spec__: that is no use of the module.
             raise AttributeError(attribute)
+        if self._any:
+            return _Later(self, attribute)
         return getattr(self.real(), attribute)
 
     def real(self) -> ModuleType:
