@@ -6,7 +6,9 @@
 # make torture kills and power cuts by the hundred; half an hour
 # make test-rabbit: the tests with RabbitMQ; three minutes, 500 MB
 # make deb     the Debian package, in dist/
-# make rig     the package in a virtual machine with real devices
+# make rig     the package in a virtual machine with real devices; rig-short: the whole way once;
+#              rig-image: the card's image
+# make image   a card's image of Debian packages, as root
 # Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto deb rig sbom pip-audit clean
+.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto deb rig rig-short rig-image image sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -122,7 +124,33 @@ rig: $(VENV)/installed-dev mosquitto
 	@test -x $(RIG)/build || { echo "no rig in $(RIG): make rig RIG=FOLDER" >&2; exit 1; }
 	@rm -rf $(VENV)/rig && cp -r $(RIG)/. $(VENV)/rig && cat tests/rig/modules >>$(VENV)/rig/modules
 	RIG_REQUIREMENTS=$(abspath $(RIG))/requirements.txt RIG_CACHE=$(RIG_CACHE) $(VENV)/rig/build
-	RIG_CACHE=$(RIG_CACHE) TIDEGATE_RIG=$(abspath $(VENV)/rig) $(VENV)/bin/pytest -o addopts=-q --timeout 1800 tests/rig $(ARGS)
+	RIG_CACHE=$(RIG_CACHE) TIDEGATE_RIG=$(abspath $(VENV)/rig) \
+	  $(VENV)/bin/pytest -o addopts=-q --timeout 1800 $(or $(ARGS),tests/rig)
+
+# The whole way once: installed, read, commanded, killed, plug pulled, accounted for. Where there is no
+# rig, or it cannot be built (as root, with packages of Debian), nothing is done.
+RIG_TOOLS := mmdebstrap qemu-system-x86 qemu-utils e2fsprogs kmod cpio xz-utils openssh-client \
+  debian-archive-keyring
+rig-short: $(VENV)/installed-dev mosquitto
+	@if [ ! -x $(RIG)/build ]; then echo "no rig in $(RIG): not run"; exit; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "the rig is built as root: not run"; exit; fi; \
+	if ! { command -v mmdebstrap && command -v qemu-system-x86_64; } >/dev/null; then \
+	  echo "installing QEMU ..."; apt-get update -qq; DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -qq -y --no-install-recommends $(RIG_TOOLS) >/dev/null; \
+	fi; \
+	$(RIG)/build || { echo "the rig could not be built: not run"; exit 0; }; \
+	RIG_SLOW=$${RIG_SLOW:-4} TIDEGATE_RIG=$(abspath $(RIG)) \
+	  $(VENV)/bin/pytest -o addopts=-q -s --timeout 3000 tests/rig/test_short.py
+
+# A card's image of Debian packages, as root; ARGS="--board pi --read-only": deploy/image/build.py
+image: $(VENV)/installed
+	$(VENV)/bin/python deploy/image/build.py $(ARGS)
+
+# That image, built and booted: first boot, a read-only root, cuts.
+rig-image: $(VENV)/installed-dev mosquitto
+	@test -x $(RIG)/build || { echo "no rig in $(RIG): make rig-image RIG=FOLDER" >&2; exit 1; }
+	TIDEGATE_RIG=$(abspath $(RIG)) TIDEGATE_IMAGE=new $(VENV)/bin/pytest -o addopts=-q -s --timeout 3000 \
+	  tests/rig/test_image.py
 
 # What the package is made of, as CycloneDX; and what is known against it, where a feed can be had.
 $(VENV)/supply/bin/python:
