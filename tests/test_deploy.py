@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.image.layout import FIRST, fstab, layout, script
+
 DEPLOY = Path(__file__).parent.parent / "deploy"
 SCRIPTS = [DEPLOY / "install.sh", *(DEPLOY / "debian" / n for n in ("postinst", "prerm", "postrm"))]
+SCRIPTS += [DEPLOY / "image" / name for name in ("before", "first-boot")]
 USER_DATA = DEPLOY / "cloud-init" / "user-data"
 
 
@@ -48,3 +51,24 @@ def test_the_unit_names_programs_and_options_that_there_are() -> None:
     assert {"run", "safe"} <= verbs
     assert "StartLimitIntervalSec=0" in unit
     assert "RestartPreventExitStatus=78" in unit
+
+
+@pytest.mark.parametrize("used", [1, 400 << 20, 3 << 30])
+@pytest.mark.parametrize("journal", [2 << 20, 64 << 20, 1 << 30])
+def test_a_card_has_room_for_the_journal_and_for_upgrades(used: int, journal: int) -> None:
+    boot, root, data = parts = layout(used, journal)
+    assert boot.start == FIRST
+    assert (root.start, data.start) == (boot.end, root.end)
+    assert all(part.start % FIRST == part.size % FIRST == 0 for part in parts)
+    assert root.size > used + (200 << 20)
+    assert data.size > 2 * journal
+    starts = [int(row.split(",")[0][6:]) * 512 for row in script(parts).splitlines() if "=" in row]
+    assert starts == [part.start for part in parts]
+
+
+def test_the_journal_s_partition_cannot_keep_the_machine_from_starting() -> None:
+    rows = [row.split() for row in fstab({"boot": "B", "root": "R", "data": "D"}).splitlines()]
+    options = {row[1]: row[3].split(",") for row in rows}
+    assert "nofail" in options["/var/lib/tidegate"]
+    assert "nofail" in options["/boot/firmware"]
+    assert "noatime" in options["/var/lib/tidegate"]

@@ -27,9 +27,10 @@ from deploy.image.layout import Partition, fstab, layout, script  # noqa: E402
 from gateway.config import load  # noqa: E402
 from gateway.settings import OutboxSettings  # noqa: E402
 
+# busybox: overlayroot needs its grep in the initramfs, and would leave the root as it is.
 BASE = [
     "systemd-sysv", "systemd-timesyncd", "udev", "dbus", "kmod", "iproute2", "procps", "polkitd",
-    "e2fsprogs", "dosfstools", "initramfs-tools", "overlayroot", "openssh-server",
+    "e2fsprogs", "dosfstools", "initramfs-tools", "busybox", "overlayroot", "openssh-server",
     "ca-certificates", "python3", "python3-spidev", "i2c-tools",
 ]  # fmt: skip
 KERNEL = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64"}
