@@ -125,7 +125,7 @@ rig: $(VENV)/installed-dev mosquitto
 	@rm -rf $(VENV)/rig && cp -r $(RIG)/. $(VENV)/rig && cat tests/rig/modules >>$(VENV)/rig/modules
 	RIG_REQUIREMENTS=$(abspath $(RIG))/requirements.txt RIG_CACHE=$(RIG_CACHE) $(VENV)/rig/build
 	RIG_CACHE=$(RIG_CACHE) TIDEGATE_RIG=$(abspath $(VENV)/rig) \
-	  $(VENV)/bin/pytest -o addopts=-q --timeout 1800 $(or $(ARGS),tests/rig)
+	  $(VENV)/bin/pytest -o addopts=-q --timeout 1800 tests/rig $(ARGS)
 
 # The whole way once: installed, read, commanded, killed, plug pulled, accounted for. Where there is no
 # rig, or it cannot be built (as root, with packages of Debian), nothing is done.
@@ -149,6 +149,7 @@ image: $(VENV)/installed
 # That image, built and booted: first boot, a read-only root, cuts.
 rig-image: $(VENV)/installed-dev mosquitto
 	@test -x $(RIG)/build || { echo "no rig in $(RIG): make rig-image RIG=FOLDER" >&2; exit 1; }
+	$(RIG)/build
 	TIDEGATE_RIG=$(abspath $(RIG)) TIDEGATE_IMAGE=new $(VENV)/bin/pytest -o addopts=-q -s --timeout 3000 \
 	  tests/rig/test_image.py
 
