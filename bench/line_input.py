@@ -20,7 +20,8 @@ from collections import deque
 from gateway import service
 from gateway.build import House, assemble
 from gateway.config import parse
-from gateway.model import Key, Reading, Sample
+from gateway.flat import Flat, known
+from gateway.model import Key, Sample
 
 try:
     from orjson import loads
@@ -91,8 +92,9 @@ class Connection:
         device = self._devices.get(topic)
         if device is None:
             device = self._devices[topic] = topic.split(b"/")[2].decode()
-        readings = [Reading(RENAMED.get(k, k), v) for k, v in loads(payload).items()]
-        return Sample(device, self._house.clock.stamp(), tuple(readings))
+        fields = loads(payload)
+        channels = known(tuple([RENAMED.get(field, field) for field in fields]))
+        return Sample(device, self._house.clock.stamp(), Flat(channels, list(fields.values())))
 
     def _answer(self) -> None:
         settled = 0

@@ -49,7 +49,7 @@ class Lanes:
     def add(self, item: Item) -> None:
         self.pending.append(item)
         self.pending_bytes += item.size
-        row = self._row(item)
+        row = self._row_of(item.entry)
         (row.live if self._up and not self._fifo else row.late).append(item)
 
     def take(
@@ -62,7 +62,7 @@ class Lanes:
             if row.live:
                 self._take(row.live, limit, least, taken)
         limit = min(limit, len(taken) + history)
-        if len(taken) >= limit:
+        if len(taken) >= limit or not self.has_backlog():
             return taken
         for row in self.rows:
             self._take(row.window, limit, least, taken)
@@ -245,7 +245,13 @@ class Lanes:
 
     def has_backlog(self) -> bool:
         """Whether something waits that is not live, in memory or on disk."""
-        return any(row.window or row.late or self.unread(row) for row in self.rows)
+        edge = self.edge()
+        for row in self.rows:
+            if row.window or row.late:
+                return True
+            if edge is not None and (row.cursor is None or row.cursor < edge):
+                return True
+        return False
 
     def live_waits(self) -> bool:
         return bool(self._rest.live or self._first.live)

@@ -186,7 +186,7 @@ class Core:
             # What comes twice after a crash is what flies and what is not noted: no more than this.
             unnoted = len(self.lanes.flying) + len(self.forgets) + self.noting
             history = max(0, min(history, self._window - unnoted))
-        history = 0 if self.evicting else self.rate.allowance(now, min(limit, history))
+        history = 0 if self.evicting else self.rate.allowance(now, history)
         taken = self.lanes.take(limit, limit if self._fifo else history, least)
         self.rate.spend(taken)
         self.hungry = len(taken) < limit

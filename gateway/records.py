@@ -154,6 +154,10 @@ def _unstamp(array: list[Any]) -> Stamp:
 def _sample(sample: Sample) -> list[Any]:
     kind = COUNTER if sample.counter else TELEMETRY
     array = [kind, sample.device, _stamp(sample.stamp)]
+    if type(sample.readings) is Flat:
+        for channel, value in zip(sample.readings.channels, sample.readings.values, strict=True):
+            array += channel, _value(value)
+        return array
     for channel, value, quality, code, quantity in sample.readings:
         if type(value) is not str:
             value = _value(value)

@@ -88,8 +88,9 @@ class StructuredDialect:
         return Publication(topic, self._form.dumps(fields), retain=True)
 
     def _corrected(self, entry: Entry) -> Entry:
-        stamp = self._restamp(entry.recorded.stamp)
-        if stamp is entry.recorded.stamp:
+        known = entry.recorded.stamp
+        stamp = known if known.synchronised else self._restamp(known)
+        if stamp is known:
             return entry
         return entry._replace(recorded=_stamped(entry.recorded, stamp))
 

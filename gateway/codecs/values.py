@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from gateway.codecs.base import About, DeviceAbout, Health, Session
+from gateway.flat import Flat
 from gateway.model import (
     Alarm,
     Entry,
@@ -45,7 +46,7 @@ def recorded(entry: Entry) -> Fields:
     """An entry's own topic's payload. Every entry carries its key."""
     fields = head(entry)
     body = entry.recorded
-    if isinstance(body, Sample):
+    if type(body) is Sample:
         _sample(fields, body)
     elif isinstance(body, Result):
         fields |= result(body)
@@ -64,7 +65,11 @@ def head(entry: Entry) -> Fields:
 
 
 def _sample(fields: Fields, sample: Sample) -> None:
-    for reading in sample.readings:
+    readings = sample.readings
+    if type(readings) is Flat:
+        fields.update(zip(readings.channels, readings.values, strict=True))
+        return
+    for reading in readings:
         fields[reading.channel] = reading.value
         if reading.quality is not Quality.GOOD:
             fields[reading.channel + "_quality"] = reading.quality.value

@@ -228,13 +228,15 @@ class Connection:
             raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
         return not self._wire.unsent
 
-    def tick(self, now: float) -> None:
-        """Keep-alive and deadlines. Lost."""
+    def tick(self, now: float, deadlines: bool) -> None:
+        """Notes what went to and fro, for the keep-alive, and looks at the deadlines. Lost."""
+        wire = self._wire
+        self._pulse.observe(now, wire.sent, wire.received, self.client.pongs, wire.unsent)
+        if not deadlines:
+            return
         if self._waiting is not None and now > self._waiting[1]:
             what = self._waiting[0]
             raise Lost(f"the broker does not answer {what}", refused=what == "CONNECT")
-        wire = self._wire
-        self._pulse.observe(now, wire.sent, wire.received, self.client.pongs, wire.unsent)
         if self._pulse.stopped(now):
             raise Lost("the broker does not answer pings")
         if self.open and self._pulse.due(now):

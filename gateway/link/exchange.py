@@ -64,6 +64,7 @@ class Exchange:
         self._leaving = False
         self._line, self._bell = connection.fileno(), waker.fileno()
         self._chores_at = 0.0
+        self._quiet = True
         self._counted = (0, 0, 0, 0)
         self._waited = (0, 0)
         self._opened: float | None = None
@@ -89,12 +90,13 @@ class Exchange:
         if may_read:
             self._read_at = now
             connection.read(now)
-        connection.tick(now)
+        # A quiet turn is there for what is due; while much goes on, that is looked at now and then.
+        chores = self._quiet or now >= self._chores_at or not connection.open
+        connection.tick(now, chores)
         if self._opened is not None:
             self._work(now)
         if not connection.wants_write or connection.write():
             self._sender.written()
-        chores = now >= self._chores_at
         if chores:
             self._chores_at = now + CHORES
             self._deadline(now)
@@ -106,19 +108,20 @@ class Exchange:
         """Until there is something to do; whether something may have come from the broker."""
         line, bell = self._line, self._bell
         now = self._clock.monotonic()
-        timeout = min(at_most, self._timeout(now))
         writers = [line] if self.connection.wants_write else []
         # While readings come one after the other, the answers to several are read together.
         heap = self._read_at + HEAP - now
-        if 0.0 < heap < timeout and not writers and self._sender.patient:
+        if 0.0 < heap < at_most and not writers and self._sender.patient:
             readable, _, _ = select.select([bell], [], [], heap)
             if not readable or heap < HEAP / 4:
                 readable.append(line)
         else:
+            timeout = min(at_most, self._timeout(now))
             readable, _, _ = select.select([line, bell], writers, [], timeout)
+        self._quiet = not readable
         if bell in readable:
             self._waker.drain()
-        if bell in readable or not readable:
+        if bell in readable or self._quiet:
             # After a quiet turn too: a wake-up that was lost must not hold readings back for ever.
             self._sender.woken()
         return line in readable
@@ -132,15 +135,19 @@ class Exchange:
         return turn if due is None else min(turn, max(0.05, due))
 
     def _work(self, now: float) -> None:
+        if self.connection.answers or self._suspects.watching:
+            self._take_answers(now)
+        self._inbox.send_acks(self.connection)
+        if now >= self._paused_until and not self._leaving:
+            least = least_class(self._tally.total, self._daily_bytes)
+            self._sender.fill(self.connection, now, self._wall_of(now), least)
+
+    def _take_answers(self, now: float) -> None:
         settled, pause = self._sender.settle(self.connection, now)
         if self._suspects.watching:
             self._acquit(settled, now)
         if pause:
             self._paused_until = now + QUOTA_PAUSE
-        self._inbox.send_acks(self.connection)
-        if now >= self._paused_until and not self._leaving:
-            least = least_class(self._tally.total, self._daily_bytes)
-            self._sender.fill(self.connection, now, self._wall_of(now), least)
 
     def _acquit(self, settled: Settled, now: float) -> None:
         if self._opened is not None and now - self._opened > STABLE:

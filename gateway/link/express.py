@@ -89,6 +89,8 @@ class Express:
 
 def _fixed(first: int, length: int) -> bytes:
     """The fixed header, section 2.1: type and flags, then the length in groups of seven bits."""
+    if 0x80 <= length < 0x4000:
+        return bytes((first, length & 0x7F | 0x80, length >> 7))
     header = bytearray((first,))
     while length > 0x7F:
         header.append(length & 0x7F | 0x80)

@@ -42,6 +42,8 @@ class Notices:
 
     def next(self, limit: int | None) -> Publication | None:
         """What is to be published now. limit: of the broker, bytes of a packet."""
+        if not self._pending:
+            return None  # nearly always: what is put just now is seen with the next turn
         while (publication := self._pop()) is not None:
             if self._barred.get(publication.topic) == publication.payload:
                 continue

@@ -124,7 +124,7 @@ class Sender:
             notice = self.notices.next(connection.limits.packet_size)
             if notice is not None:
                 self._queue.appendleft(Item(notice, None))
-            elif not self._queue:
+            elif not self._queue and self._more:
                 self._refill(connection, now, least)
             if not self._queue or not self._send(connection, now, wall):
                 return
@@ -153,8 +153,6 @@ class Sender:
         return True
 
     def _refill(self, connection: Connection, now: float, least: Klass) -> None:
-        if not self._more:
-            return
         room = self.window - len(self.flights)
         history = self._history_room(room, now)
         limit = max(room, history)
@@ -169,7 +167,8 @@ class Sender:
                 self._load([entry], self._dialect.live(entry), connection, lane)
         if backlog:
             self._load(backlog, self._dialect.history(backlog), connection, Lane.HISTORY)
-        self._pace.spend(late)
+        if late:
+            self._pace.spend(late)
         # Less than asked for: empty until the outbox wakes us, or no more of the window for now.
         self._more = len(taken) >= limit or late >= history
 
@@ -188,7 +187,7 @@ class Sender:
         self, entries: list[Entry], messages: list[Publication], connection: Connection, lane: Lane
     ) -> None:
         limit = connection.limits.packet_size
-        keys = tuple(entry.key for entry in entries)
+        keys = tuple([entry.key for entry in entries])
         if limit is not None and any(size_of(message) > limit for message in messages):
             if len(entries) > 1:
                 middle = len(entries) // 2
@@ -203,7 +202,8 @@ class Sender:
         if lane is Lane.HISTORY:
             self._pace.sent(sum(map(size_of, messages)))
         cargo = Cargo(keys, len(messages))
-        self._queue.extend(Item(message, cargo, lane) for message in messages)
+        for message in messages:
+            self._queue.append(Item(message, cargo, lane))
 
     def written(self) -> None:
         """All that was queued is with the operating system: QoS 0 asks for no more."""
@@ -218,8 +218,6 @@ class Sender:
     def settle(self, connection: Connection, now: float) -> tuple[Settled, bool]:
         """Takes in the broker's answers: what they are, and whether it asks for a pause."""
         settled = Settled()
-        if not connection.answers:
-            return settled, False
         while connection.answers:
             mid, code = connection.answers.popleft()
             self._exact.open.pop(mid, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 
@@ -28,8 +27,10 @@ class Waker:
         In this order: a wake-up between the two would be read away and leave `_awake` True, and
         nobody would ever be woken again.
         """
-        with contextlib.suppress(BlockingIOError):
+        try:
             os.eventfd_read(self._event)
+        except BlockingIOError:
+            pass
         self._awake = False
 
     def fileno(self) -> int:

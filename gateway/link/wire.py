@@ -89,7 +89,8 @@ class Wire:
         before = self.sent
         while self._out:
             try:
-                count = self._stream.send(bytes(self._out[:WRITE_SIZE]))
+                part = self._out if len(self._out) <= WRITE_SIZE else self._out[:WRITE_SIZE]
+                count = self._stream.send(bytes(part))
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 break
             if count == 0:
