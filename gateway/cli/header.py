@@ -88,9 +88,9 @@ def _of_bus(bus: BusSettings) -> Iterator[Use]:
 
 
 def _of_recovery(bus: BusSettings) -> Iterator[Use]:
-    for gpio, what in ((bus.sda, "SDA"), (bus.scl, "SCL")):
+    for gpio, what in ((bus.sda, "frees SDA"), (bus.scl, "frees SCL")):
         assert gpio is not None
-        yield Use(gpio, what, bus.name, "i2c", "330 Ω to the line: frees the bus when it is held")
+        yield Use(gpio, what, bus.name, "i2c", "330 Ω to the line, for when a chip holds it")
 
 
 def _of_device(device: DeviceSettings) -> Iterator[Use]:

@@ -98,4 +98,4 @@ def test_the_lines_that_free_a_bus_are_pins_like_others() -> None:
     bus = I2C + 'recover = "head"\nsda = 5\nscl = 6\n'
     found = {use.gpio: use for use in uses(parse(HEAD + GPIO_BUS + bus, "t").settings)}
     assert sorted(found) == [2, 3, 5, 6]
-    assert (found[6].what, found[6].who) == ("SCL", "i2c")
+    assert (found[6].what, found[6].who) == ("frees SCL", "i2c")
