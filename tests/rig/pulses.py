@@ -42,7 +42,7 @@ def see(line: str, samples: int) -> None:
     for _ in range(samples):
         with open(value) as level:
             seen.append(int(level.read()))
-        time.sleep(random.uniform(0, 0.002))  # so that no beat with the line's own rhythm shows
+        time.sleep(random.uniform(0, 0.02))  # so that no beat with the line's own rhythm shows
     print(json.dumps(seen))
 
 
