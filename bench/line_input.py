@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 
-from gateway import service
+from gateway import memory, service
 from gateway.build import House, assemble
 from gateway.config import parse
 from gateway.flat import Flat, known
@@ -150,6 +150,7 @@ def main() -> int:
         durability=options.durability,
         health=3600,
     )
+    memory.hold_down()
     settings, _ = parse(text, "bench", {})
     service.set_up_logging("info")
     house = assemble(settings)

@@ -17,7 +17,9 @@ def main() -> int:
     config = daemon_config(sys.argv[1:])
     if config is not None:
         from gateway.deferred import defer
+        from gateway.memory import hold_down
 
+        hold_down()
         defer()
         from gateway import daemon
 

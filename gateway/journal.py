@@ -168,6 +168,13 @@ class Journal(Protocol):
         """Write down what was forgotten; with sync, durably."""
         ...
 
+    def prepare(self) -> bool:
+        """A part of what a first use of the storage would have to do, while there is time for it.
+
+        False: nothing of that is left. JournalFault: it is done when it is needed.
+        """
+        ...
+
     def usage(self) -> JournalUsage: ...
 
     def close(self) -> None: ...

@@ -23,6 +23,7 @@ from gateway.journal_format import (
     unpack_header,
     unpack_seal,
 )
+from gateway.journal_fresh import is_filled
 from gateway.journal_segment import Segment, name_of, read_all
 from gateway.model import Key
 
@@ -103,15 +104,15 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     """OSError, NewerFormat."""
     found = Found()
     headless: list[int] = []
+    unused = bytes(size - TAIL - DATA)
     for slot in slots_of(disk):
         header = _header(disk, slot, size)
         if header is not None:
             found.segments.append(_open(disk, slot, header, size))
-        elif (data := read_all(disk, name_of(slot), size)) != bytes(size):
-            if data[DATA:-TAIL] != bytes(size - DATA - TAIL):
-                headless.append(slot)
-            else:
-                found.free.append(slot)
+        elif is_filled(disk, slot, size):
+            found.free.append(slot)
+        elif read_all(disk, name_of(slot), size)[DATA:-TAIL] != unused:
+            headless.append(slot)
         else:
             found.free.append(slot)
             found.fresh.add(slot)

@@ -230,6 +230,10 @@ class Ring:
             oldest=next((s.oldest for s in space.segments if s.kept), 0.0) or None,
         )
 
+    def prepare(self) -> bool:
+        with self._faults("fill a segment"):
+            return self._space.prepare()
+
     def close(self) -> None:
         try:
             self.settle(sync=True)

@@ -10,6 +10,7 @@ from gateway.journal import Damage
 from gateway.journal_cursor import ALL, Cursor
 from gateway.journal_disk import Disk
 from gateway.journal_format import DATA, TAIL, Header, Index
+from gateway.journal_fresh import Fresh
 from gateway.journal_recovery import Found
 from gateway.journal_segment import Segment, name_of, read_all
 from gateway.model import Key
@@ -40,12 +41,10 @@ class Space:
         self.last: Key | None = None
         """The highest key that was ever written."""
         self.written = 0
-        self._fresh = found.fresh
+        self._fresh = Fresh(disk, size, found.fresh)
         self._settled = found.settled
         """Free slots to the generation that is left there."""
         cursor.facts = self._facts
-        self._named = False
-        """The directory was synced since the files were made."""
         self._ghosts = sorted(found.dead)
         """Slots with remains that must never count: see `bury`."""
         self._replaced = found.replaced
@@ -87,19 +86,23 @@ class Space:
         segment = Segment(slot, Header(self._generation, level, replaces, previous), self.size)
         try:
             if slot in self._fresh:
-                self.write(segment.name, 0, bytes(self.size))
+                self.written += self._fresh.fill(slot)
             segment.write_header(self.disk)
             self.disk.sync(segment.name)
-            if slot in self._fresh and not self._named:
-                self.disk.sync_directory()
-                self._named = True
+            self.disk.drop_cache(segment.name)
         except OSError:
             self.free.append(slot)
             raise
-        self._fresh.discard(slot)
         self._settled.pop(slot, None)
         self.remember(segment, Index())
         return segment
+
+    def prepare(self) -> bool:
+        """Fill one free segment that was never used; False when there is none. OSError."""
+        slot = next((slot for slot in self.free if slot in self._fresh), None)
+        if slot is not None:
+            self.written += self._fresh.fill(slot)
+        return slot is not None
 
     def _settle_replaced(self) -> None:
         while self._replaced:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from gateway import gaps
 from gateway.journal import LARGEST, Journal, JournalFault, JournalFull, JournalUsage, Mark, Record
@@ -61,6 +62,8 @@ class Writer:
         self._read_retry_at = 0.0
         self._unsettled = False
         self._unsynced_since: float | None = None
+        self._prepare_at: float | None = 0.0
+        """When the journal may go on preparing; None once it has done so."""
         self.storage = "ok"
         self.usage = NOTHING
 
@@ -90,6 +93,7 @@ class Writer:
             self._evictor.due(self.usage.crowded),
             None if self._unsynced_since is None else self._unsynced_since + CURSOR_SYNC,
             None if self._marked and self._journal and not self._unsettled else 0.0,
+            self._prepare_at,
         ]
         times = [max(time, self._retry_at) for time in writes if time is not None]
         if self._journal is not None:
@@ -107,6 +111,8 @@ class Writer:
             self._run((self._reopen, self._settle, self._commit, self._evict), now, judge=True)
         if self._journal is not None:
             self._backlog.damages(self._journal)
+            if self._prepare_at is not None and self._prepare_at <= now and self.storage == "ok":
+                self._prepare(self._journal)
             self.usage = self._journal.usage()
         self._keeper.step(now)
         with self._lock:
@@ -192,6 +198,15 @@ class Writer:
             self._full(now)
         finally:
             self._core.writing = 0
+
+    def _prepare(self, journal: Journal) -> None:
+        """What a first use of the storage wants, in parts: after each the disk is left to others as
+        long as it took. A disk that fails at it is heard of when something is to be written."""
+        began, self._prepare_at = self._core.monotonic(), None
+        with suppress(JournalFault):
+            if journal.prepare():
+                ended = self._core.monotonic()
+                self._prepare_at = ended + (ended - began)
 
     def write(self, journal: Journal, group: Sequence[Item]) -> None:
         """Durable when it returns. With an empty group it still tries whether the disk works."""

@@ -115,6 +115,9 @@ class MemoryJournal:
     def settle(self, sync: bool) -> None:
         """Memory has nothing to write down."""
 
+    def prepare(self) -> bool:
+        return False
+
     def usage(self) -> JournalUsage:
         kept = self.read(None, 1 << 62)
         filled = self._filled()

@@ -200,6 +200,10 @@ class SqliteJournal:
             with self._transaction("settle"):
                 pass
 
+    def prepare(self) -> bool:
+        """SQLite makes its room as it goes."""
+        return False
+
     def usage(self) -> JournalUsage:
         with self._faults("read"):
             kept = self._number("SELECT count(*) FROM record")

@@ -258,3 +258,14 @@ class JournalContract:
         fill_up(journal)
         journal.read(None, 1000)
         assert journal.damages() == []
+
+    def test_preparing_changes_nothing_that_is_kept_and_ends(self, journal: Journal) -> None:
+        seq = fill(journal, 1, 20)
+        rounds = 0
+        while journal.prepare():
+            rounds += 1
+            assert rounds <= 1000
+        assert keys(journal.read(None, 1000)) == list(range(1, seq))
+        seq = fill(journal, seq, 20)
+        assert not journal.prepare()
+        assert keys(journal.read(None, 1000)) == list(range(1, seq))

@@ -8,7 +8,7 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -148,6 +148,27 @@ class RingAgainstSqlite(RuleBasedStateMachine):
     @rule(sync=st.booleans())
     def settle(self, sync: bool) -> None:
         self.ring.settle(sync)
+
+    @rule()
+    def prepare(self) -> None:
+        before = self.ring.usage()
+        more = self.ring.prepare()
+        after = self.ring.usage()
+        assert more == (after.written > before.written)
+        assert (after.kept, after.bytes_used) == (before.kept, before.bytes_used)
+
+    @rule(call=st.sampled_from(["write", "sync", "drop"]), first=st.integers(1, 3))
+    def prepare_while_it_fails(self, call: str, first: int) -> None:
+        with self._failing(call, errno.EIO, first, 1), suppress(JournalFault):
+            self.ring.prepare()
+
+    @rule(calls=st.integers(0, 3), seed=st.integers(0, 1 << 32))
+    def cut_while_preparing(self, calls: int, seed: int) -> None:
+        self._until_power_goes(self.ring.prepare, calls)
+        self.disk = self.disk.cut(random.Random(seed))
+        self.ring = self._open()
+        self._reconcile()
+        self.epoch, self.seq = self.epoch + 1, 0
 
     @rule()
     def evict(self) -> None:
