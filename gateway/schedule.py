@@ -5,12 +5,16 @@ Pure: the time is an argument, in seconds of a clock that never jumps.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 FIRST_RETRY = 2.0
 """Seconds after the first failure, unless the interval is shorter."""
 BACKOFF_CAP = 300.0
 """Seconds a failing device waits at most, unless its own interval is longer."""
+TOGETHER = 0.01
+"""Seconds, and part of the shortest interval, that a look may be late to save a wake-up."""
 
 
 @dataclass(slots=True)
@@ -86,3 +90,19 @@ def backoff(interval: float, failures: int) -> float:
     """
     wait = min(max(interval, 1.0), FIRST_RETRY) * 2.0 ** min(failures, 32)
     return min(wait, max(BACKOFF_CAP, interval))
+
+
+def slack(intervals: Iterable[float]) -> float:
+    """Seconds that looks of these intervals may be late."""
+    return min((TOGETHER * min(1.0, interval) for interval in intervals), default=0.0)
+
+
+def wake_at(exact: Iterable[float], loose: Collection[float], slack: float) -> float:
+    """When to wake for these points in time; infinity without any.
+
+    exact is never late. loose may be late by slack where more of it can be done at once then.
+    """
+    latest = min(loose, default=math.inf) + slack
+    return min(
+        *exact, max((point for point in loose if point <= latest), default=math.inf), math.inf
+    )

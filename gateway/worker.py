@@ -18,7 +18,7 @@ from gateway import attached as uses
 from gateway.attached import Attached, Job
 from gateway.clock import Clock
 from gateway.model import Act, Acted, Reading, Sample, Value
-from gateway.schedule import Schedule
+from gateway.schedule import Schedule, slack, wake_at
 from gateway.waiting import Waiting
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Worker:
         self._changed: deque[str] = deque()
         self._waiting = Waiting()
         self._stopping = False
+        self._slack = slack(one.interval for one in devices)
         self._in_turn = any(isinstance(one.device, Exclusive) for one in devices)
 
     def order(self, act: Act) -> None:
@@ -119,12 +120,13 @@ class Worker:
 
     def _patience(self) -> float:
         """Seconds until something is due."""
-        now = self._clock.monotonic()
-        waits = [IDLE, *(job.due - now for job in self._jobs)]
+        loose = [job.due for job in self._jobs if job.act is None]
         following = self._schedule.next()
         if following is not None and not self._taken():
-            waits.append(following - now)
-        return max(0.0, min(waits))
+            loose.append(following)
+        exact = [job.due for job in self._jobs if job.act is not None]
+        until = wake_at(exact, loose, self._slack)
+        return min(IDLE, max(0.0, until - self._clock.monotonic()))
 
     def _take_orders(self) -> None:
         """Acts come before the next look; one at a time on a device, in their order."""

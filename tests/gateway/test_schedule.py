@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.schedule import BACKOFF_CAP, FIRST_RETRY, Schedule, backoff
+from gateway.schedule import BACKOFF_CAP, FIRST_RETRY, Schedule, backoff, slack, wake_at
 
 INTERVALS = st.floats(0.01, 7200.0)
 
@@ -92,3 +94,30 @@ def test_backoff_is_bounded_and_grows(interval: float, failures: int) -> None:
 
 def test_an_empty_schedule_waits_for_nothing() -> None:
     assert Schedule().next() is None
+
+
+POINTS = st.lists(st.floats(0.0, 100.0), max_size=8)
+
+
+@given(POINTS, POINTS, st.floats(0.0, 1.0))
+def test_a_wake_up_is_for_something_and_late_for_nothing_exact(
+    exact: list[float], loose: list[float], late: float
+) -> None:
+    at = wake_at(exact, loose, late)
+    assert at in (*exact, *loose, math.inf)
+    assert at >= min((*exact, *loose), default=math.inf)
+    assert all(at <= point for point in exact)
+    assert all(at <= point + late for point in loose)
+    # Whatever comes next is out of reach, or it would have been done at once.
+    assert at in exact or not any(at < point <= min(loose) + late for point in loose)
+
+
+def test_looks_that_are_nearly_due_are_done_together() -> None:
+    assert wake_at([], [7.0, 8.0, 13.0, 64.0], 6.0) == 13.0
+    assert wake_at([7.5], [7.0, 8.0], 6.0) == 7.5
+
+
+def test_a_look_is_late_by_a_hundredth_of_the_shortest_interval_at_most() -> None:
+    assert slack([0.5, 10.0]) == 0.005
+    assert slack([60.0, 10.0]) == 0.01
+    assert slack([]) == 0.0
