@@ -74,7 +74,7 @@ class Connection:
             lines = (rest + data).split(b"\n")
             rest = lines.pop()
             for line in lines:
-                key = self._house.outbox.append(self._sample(line)).key
+                key = self._house.outbox.append(self._sample(line), wait=False).key
                 self._unsettled.append(key)
             if lines and not self._more.is_set():
                 self._more.set()

@@ -124,12 +124,13 @@ class Outbox:
         self._thread = threading.Thread(target=self._run, name="outbox")
         self._thread.start()
 
-    def append(self, recorded: Recorded) -> Entry:
+    def append(self, recorded: Recorded, wait: bool = True) -> Entry:
         """Numbered; kept from here on.
 
         Blocks until it is on disk for class RESULT and above and with durability "each", unless
         the storage fails: `settled` tells. A COUNTER is written at once too, but a sensor does not
-        wait for the card.
+        wait for the card. wait: False for a source that asks `settled` before it answers for it,
+        so that what comes during one sync is written with the next.
         """
         with self._held:
             item = self._core.record(recorded)
@@ -137,7 +138,7 @@ class Outbox:
             wanted = self._wanted(item.taken)
         # Sent at once, while the disk still works on it: whichever is first settles it.
         self._wake(wanted)
-        if self._each or item.entry.klass >= Klass.RESULT:
+        if wait and (self._each or item.entry.klass >= Klass.RESULT):
             with self._lock:
                 while not item.written and not item.settled and self._may_wait():
                     self._lock.wait()

@@ -260,6 +260,7 @@ class Core:
     def forget_due(self, within: float) -> float | None:
         if not self.forgets:
             return None
-        # With a window, whoever takes may wait for just this.
-        at_once = len(self.forgets) >= FORGETS or (self._window > 0 and self.hungry)
+        # With a window, whoever takes of the backlog may wait for just this.
+        awaited = self._window > 0 and self.hungry and self.lanes.has_backlog()
+        at_once = awaited or len(self.forgets) >= FORGETS
         return 0.0 if at_once else self.forget_since + within

@@ -7,6 +7,7 @@ says so once, and tries again, at first after a second, later every half minute.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -159,11 +160,13 @@ class Writer:
             return
         with self._lock:
             self._core.forget(self._backlog.accounted())
+            due = self._core.forget_due(self._commit_every)
+            if due is None or due > now:
+                return
             keys, self._core.forgets = self._core.forgets, set()
             self._core.noting = len(keys)
-        if keys:
-            journal.forget(keys)
-            self._unsettled = True
+        journal.forget(keys)
+        self._unsettled = True
 
     def _settle(self, now: float) -> None:
         """Note on disk what was forgotten, lazily; after a while durably."""
@@ -255,7 +258,7 @@ class Writer:
         if journal is None:
             return False
         try:
-            self._forget(self._core.monotonic())
+            self._forget(math.inf)
             while group := self._core.lanes.group(GROUP_LIMIT):
                 self.write(journal, group)
             journal.settle(sync=True)

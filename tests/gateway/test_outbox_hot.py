@@ -146,3 +146,36 @@ def test_what_flies_and_what_is_not_noted_is_no_more_than_the_window(
         if not taken:
             outbox.step()
     assert outbox.stats().kept == 0
+
+
+def test_without_waiting_what_comes_during_one_sync_is_written_with_the_next(
+    make: Callable[..., Outbox],
+) -> None:
+    journal = Slow()
+    outbox = make(journal, durability="each")
+    outbox.start()
+    entries = [outbox.append(sample(value), wait=False) for value in range(50)]
+    assert not outbox.settled(entries[-1].key, 0.0)
+    journal.go.set()
+    assert outbox.settled(entries[-1].key, PATIENCE)
+    assert [record.key for record in journal.read(None, 100)] == [e.key for e in entries]
+    assert outbox.close(PATIENCE)
+
+
+def test_acknowledgements_are_noted_in_groups_while_no_backlog_waits(
+    make: Callable[..., Outbox],
+) -> None:
+    """A live reading that was on disk already is no reason for a write of its own."""
+    outbox = make(MemoryJournal(1 << 20), durability="each", window=100)
+    outbox.step()
+    outbox.link_changed(True)
+    for value in range(10):
+        outbox.append(sample(value))
+        outbox.step()
+        outbox.step()  # it looks once whether there is a backlog
+        ((entry, _),) = outbox.take(10)
+        outbox.accepted([entry.key])
+        due = outbox._writer.due()
+        assert due is not None
+        assert due > 0.0
+    assert len(outbox._core.forgets) == 10
