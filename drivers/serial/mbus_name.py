@@ -10,12 +10,13 @@ from drivers.serial.mbus_value import (
     ADDED,
     DATES,
     DURATIONS,
+    MANUFACTURER_FOLLOWS,
     MULTIPLIED,
     MULTIPLIED_BY_1000,
     Answer,
     modifiers,
 )
-from drivers.serial.mbus_vif import EXTENSION_FB, EXTENSION_FD, PRIMARY
+from drivers.serial.mbus_vif import EXTENSION_FB, EXTENSION_FD, MANUFACTURER_VALUE, PRIMARY
 
 FUNCTIONS = {MAXIMUM: "_maximum", MINIMUM: "_minimum", ERROR: "_error"}
 
@@ -66,6 +67,9 @@ CHANNELS: tuple[Channel, ...] = (
 def name_of(record: Record) -> str:
     """What is measured and how, of which past date (_s), tariff (_t), part of the meter (_d)."""
     name = record.meaning.name
+    if record.meaning is MANUFACTURER_VALUE:
+        own = (vife & 0x7F for vife in record.modifiers)
+        name += "".join(f"_v{code:02x}" for code in own if code != MANUFACTURER_FOLLOWS)
     for code in modifiers(record):
         if code not in UNNAMED:
             name += MODIFIER_NAMES.get(code, f"_v{code:02x}")

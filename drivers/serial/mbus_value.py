@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from drivers.base import Quality, Value
 from drivers.serial.mbus_record import BCD, ERROR, INTEGERS, REAL, SPECIAL, VARIABLE, Record
-from drivers.serial.mbus_vif import SECOND_TO_DAY
+from drivers.serial.mbus_vif import MANUFACTURER_VALUE, SECOND_TO_DAY
 from drivers.serial.units import scaled
 
 MULTIPLIED = range(0x70, 0x78)
@@ -60,6 +60,8 @@ def value_of(record: Record) -> Answer:
 
 def modifiers(record: Record) -> Iterator[int]:
     """The VIFEs that the standard defines, without the extension bit."""
+    if record.meaning is MANUFACTURER_VALUE:
+        return
     for vife in record.modifiers:
         if vife & 0x7F == MANUFACTURER_FOLLOWS:
             return

@@ -32,6 +32,10 @@ class Meaning(NamedTuple):
     offset: Fraction = Fraction(0)
 
 
+MANUFACTURER_VALUE = Meaning("manufacturer_value", "count")
+"""VIF 7F and FF: what it is, and what all its VIFEs mean, the maker alone knows."""
+
+
 def _decades(
     first: int, count: int, exponent: int, name: str, quantity: str, unit: Fraction | int = 1
 ) -> Iterator[tuple[int, Meaning]]:
@@ -79,7 +83,7 @@ PRIMARY: dict[int, Meaning] = {
     0x79: Meaning("enhanced_id", "identity"),
     0x7A: Meaning("bus_address", "identity"),
     0x7E: Meaning("any", "count"),
-    0x7F: Meaning("manufacturer_value", "count"),
+    0x7F: MANUFACTURER_VALUE,
 }
 
 EXTENSION_FD: dict[int, Meaning] = {
