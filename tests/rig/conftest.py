@@ -2,6 +2,9 @@
 
 `make rig` runs these. TIDEGATE_RIG names the folder of the rig (rig.py, i2cbus.py); without it they
 are skipped with a word. The broker and the consumer run on this side, as at the far end.
+
+What the machine cannot have: SPI, for Debian's kernel has neither spidev nor a controller that QEMU
+has, and an HX711, whose answer is due within a microsecond of each clock.
 """
 
 from __future__ import annotations
