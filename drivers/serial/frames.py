@@ -79,6 +79,11 @@ class FramesDecoder(FrameDecoder):
         self._length = len(self._begin) + self._layout.size + self._size
         super().__init__(2 * self._length)
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The fields, with their quantities."""
+        return tuple(Channel(name, one.quantity) for name, one in self._fields.items())
+
     def scan(self, data: bytearray, final: bool) -> Found | Skip | None:
         start = data.find(self._begin)
         if start:

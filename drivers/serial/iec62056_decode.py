@@ -27,6 +27,8 @@ IDENTIFICATION = re.compile(rb"/([A-Za-z]{3})([^\r\n/!\x00\x7f-\xff]{1,24})\r?\n
 ACKNOWLEDGEMENT = re.compile(rb"\x06[^\r\n]{3}\r\n")
 END = re.compile(rb"!([0-9A-Fa-f]{0,4})(\r?\n)?")
 END_BCC = re.compile(rb"!\r?\n\x03([\x00-\x7f])")
+ENDS_OF_TEXT = (b"!\r\n", b"!\n", b"!\r\n\x03")
+"""What a file ends with that somebody kept as text: the whole readout, without its BCC."""
 
 IDENTIFICATION_MAX = 32
 TELEGRAM_MAX = 16384
@@ -85,13 +87,15 @@ def _telegram(data: bytearray, head: re.Match[bytes], final: bool) -> Found | No
     if end < 0:
         return None
     if with_bcc:
-        return _with_bcc(data, at + 1, end, body)
+        return _with_bcc(data, at + 1, end, body, final)
     return _with_crc(data, head[1], end, body, final)
 
 
-def _with_bcc(data: bytearray, start: int, end: int, body: bytearray) -> Found | None:
+def _with_bcc(data: bytearray, start: int, end: int, body: bytearray, final: bool) -> Found | None:
     match = END_BCC.match(data, end)
     if match is None:
+        if final and data[end:] in ENDS_OF_TEXT:
+            return Found(len(data), readings(_sets(body)))
         if b"!\r\n\x03".startswith(data[end:]) or data[end:] == b"!\n":
             return None
         raise Malformed("no ETX and BCC behind the end of data")

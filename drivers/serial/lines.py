@@ -51,6 +51,11 @@ class LinesDecoder(FrameDecoder):
         self._pattern = _compiled(pattern, fields)
         self._fields = fields
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The fields, with their quantities."""
+        return tuple(Channel(name, one.quantity) for name, one in self._fields.items())
+
     def scan(self, data: bytearray, final: bool) -> Found | Skip | None:
         end = data.find(NEWLINE)
         if end < 0:

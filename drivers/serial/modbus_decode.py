@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from drivers.base import Option, Reading
+from drivers.base import Channel, Option, Reading
 from drivers.serial import modbus_map
 from drivers.serial.crc import modbus
 from drivers.serial.framing import Found, FrameDecoder, Skip
@@ -38,6 +38,11 @@ class ModbusDecoder(FrameDecoder):
         super().__init__(CAP)
         self._registers = modbus_map.device_map(map, registers).registers
         self._unit = unit
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What the map names, with its quantities."""
+        return tuple(Channel(name, one.quantity) for name, one in self._registers.items())
 
     def scan(self, data: bytearray, final: bool) -> Found | Skip | None:
         """A request with its answer right behind it is a telegram."""

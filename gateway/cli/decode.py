@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         driver = find(args.driver)
         decoder = _decoder(driver, args.option)
         pieces = _pieces(args.file, driver.name in WHOLE_LINE)
-        good = _print(_decoded(decoder, pieces), _units(driver))
+        good = _print(_decoded(decoder, pieces), _units(driver, decoder))
     except (DriverUnknown, DriverUnusable) as error:
         print(f"{error}; {error.hint}", file=sys.stderr)
         return 1
@@ -133,9 +133,9 @@ def _decoded(decoder: Decoder, pieces: Iterable[bytes]) -> Iterator[Telegram | C
     yield from decoder.close()
 
 
-def _units(driver: Driver) -> dict[str, str]:
-    """By the module's CHANNELS, or what the driver says with its default options."""
-    named = driver.constant("CHANNELS")
+def _units(driver: Driver, decoder: Decoder) -> dict[str, str]:
+    """By the decoder, whose options say what there is; by the module; or by the driver itself."""
+    named = getattr(decoder, "channels", None) or driver.constant("CHANNELS")
     return units_of(channels(driver) or () if named is None else named)
 
 

@@ -179,3 +179,28 @@ def test_push() -> None:
     assert telegrams([telegram]) == [
         (Reading("energy_import", 32549.5061662, code="1-0:1.8.0*255"),)
     ]
+
+
+def test_a_file_that_was_kept_as_text_has_no_bcc() -> None:
+    whole = b"/LGZ4ZMD120AR\r\n" + message(DATA)
+    (expected,) = telegrams(decode(DECODER, whole))
+    assert telegrams(decode(DECODER, whole[:-2])) == [expected]
+    assert telegrams(decode(DECODER, whole[:-1])) == [expected]
+    # In the middle of a stream the BCC is waited for, and missed.
+    assert telegrams(decode(DECODER, whole[:-2] + whole)) == [expected]
+
+
+EBZ = (
+    b"/EBZ5DD3BZ06ETA_107\r\n\r\n1-0:0.0.0*255(1EBZ0100000123)\r\n"
+    b"1-0:1.8.0*255(005087.48789958*kWh)\r\n1-0:16.7.0*255(000236.12*W)\r\n"
+    b"1-0:32.7.0*255(234.2*V)\r\n1-0:96.5.0*255(001C0104)\r\n0-0:96.8.0*255(00BEEF00)\r\n!\r\n"
+)
+"""As in the tests of pysmartmeter 0.7."""
+
+
+def test_a_meter_that_pushes_more_digits_than_it_shows() -> None:
+    (heard,) = telegrams(decode(DECODER, EBZ))
+    found = {one.channel: one.value for one in heard}
+    assert (found["energy_import"], found["power"]) == (5087.48789958, 236.12)
+    assert found["1-0:96.5.0*255"] == "001C0104"
+    same_byte_by_byte(DECODER, EBZ * 2)

@@ -15,6 +15,7 @@ from drivers.serial.p1_decode import LUXEMBOURG_AUTHENTICATION_KEY
 from gateway.cli.decode import _decoded
 from gateway.cli.main import main
 from tests.drivers.serial.cipher_encode import ciphered
+from tests.drivers.serial.samples import MODBUS
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 SML = CAPTURES / "sml" / "ISKRA_MT631-D1A52-K0z-H01_without_PIN.bin"
@@ -147,3 +148,16 @@ def test_an_encrypted_p1_telegram_with_its_key(
     assert decoded(capsys, "p1", str(file), "-o", f"key={key.hex()}")[0] == 1
     unchecked = ("-o", f"key={key.hex()}", "-o", "check_tag=false")
     assert decoded(capsys, "p1", str(file), *unchecked) == with_key
+
+
+def test_units_by_the_options_of_the_decoder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "boiler.hex"
+    file.write_bytes(MODBUS.hex().encode())
+    status, rows, _ = decoded(capsys, "modbus", str(file), "-o", "map=xy_md02")
+    assert status == 0
+    assert [(row["channel"], row["value"], row["unit"]) for row in rows] == [
+        ("temperature", 21.5, "°C"),
+        ("humidity", 50.5, "%"),
+    ]
