@@ -58,5 +58,21 @@ class TidegateEach(Tidegate):
     options = ("--durability", "each", "--history", "same-topic")
 
 
+@peer
+class TidegateLean(Tidegate):
+    name = "tidegate-lean"
+    decoder = "tidegate_decode:lean"
+    claims = "as tidegate; the reading's own time and device are the sample's"
+    options = ("--lean",)
+
+
+@peer
+class TidegateLeanMsgpack(Tidegate):
+    name = "tidegate-lean-msgpack"
+    decoder = "tidegate_decode:lean_msgpack"
+    claims = "as tidegate-lean, in MessagePack, the backlog one message a reading"
+    options = ("--lean", "--dialect", "msgpack", "--history", "same-topic")
+
+
 if __name__ == "__main__":
     sys.exit(f"run the bench with BENCH_PEERS={Path(__file__).name}")

@@ -39,6 +39,8 @@ class Lanes:
         self.written = written
         self.live_from = Key(epoch, END)
         """From here on the live lane has them; before, the backlog."""
+        self.behind = True
+        """The last `take` found a backlog."""
         self._epoch = epoch
         self._fifo = fifo
         self._up = False
@@ -62,7 +64,8 @@ class Lanes:
             if row.live:
                 self._take(row.live, limit, least, taken)
         limit = min(limit, len(taken) + history)
-        if len(taken) >= limit or not self.has_backlog():
+        self.behind = self.has_backlog()
+        if len(taken) >= limit or not self.behind:
             return taken
         for row in self.rows:
             self._take(row.window, limit, least, taken)

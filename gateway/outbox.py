@@ -172,7 +172,7 @@ class Outbox:
         """
         with self._held:
             taken = self._core.take(limit, limit if history is None else history, least)
-            if self._core.lanes.has_backlog():
+            if self._core.lanes.behind:
                 self._hurry()
         return taken
 

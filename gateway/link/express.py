@@ -20,6 +20,8 @@ FIRST, LAST = 0x8000, 0xFFFF
 LARGEST = 268_435_455
 """A packet's remaining length at most, section 2.1.4."""
 PUBACK = 0x40
+SHORT, LONG = LENGTHS = 2, 3
+"""Of a PUBACK without and with a reason code."""
 SUCCESS = frozenset({0x00, 0x10})
 """Success, and success with nobody subscribed."""
 
@@ -65,16 +67,17 @@ class Express:
         Only between two packets: not while paho is in the middle of one.
         """
         found = []
-        data, at = self._wire.ahead, 0
-        while at + 4 <= len(data) and data[at] == PUBACK and data[at + 1] in (2, 3):
-            end = at + 2 + data[at + 1]
+        data, at, flying = self._wire.ahead, 0, self._flying
+        size = len(data)
+        while at + 4 <= size and data[at] == PUBACK and (length := data[at + 1]) in LENGTHS:
             mid = data[at + 2] << 8 | data[at + 3]
-            if end > len(data) or mid not in self._flying:
+            end = at + 2 + length
+            if end > size or mid not in flying:
                 break
-            code = data[at + 4] if end - at > 4 else 0
+            code = data[at + 4] if length == LONG else 0
             if code not in SUCCESS:
                 break
-            self._flying.remove(mid)
+            flying.remove(mid)
             found.append((mid, code))
             at = end
         self._wire.skip(at)

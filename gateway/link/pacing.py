@@ -16,19 +16,21 @@ class HistoryWindow:
     """How many messages of the backlog may be in flight, so that live values are not late.
 
     Everything shares one stream of bytes. While answers come at once the backlog may have more of
-    it; when they take a second, it is halved, at most once for each message's way.
+    it, as long as it uses up what it has: where the disk is the slower one, more in flight is only
+    more in memory. When answers take a second, it is halved, at most once for each message's way.
     """
 
     def __init__(self) -> None:
         self.size = 4
         self._shrunk = float("-inf")
 
-    def acknowledged(self, now: float, took: float) -> None:
+    def acknowledged(self, now: float, took: float, full: bool) -> None:
+        """took: seconds until the answer. full: as many were in flight as may be."""
         if took > HISTORY_SLOW:
             if now - took > self._shrunk:
                 self.size = max(1, self.size // 2)
                 self._shrunk = now
-        elif took < HISTORY_FAST:
+        elif took < HISTORY_FAST and full:
             self.size += 1
 
 

@@ -218,12 +218,13 @@ class Sender:
     def settle(self, connection: Connection, now: float) -> tuple[Settled, bool]:
         """Takes in the broker's answers: what they are, and whether it asks for a pause."""
         settled = Settled()
+        full = self.flights.of_lane(Lane.HISTORY) >= self._history.size
         while connection.answers:
             mid, code = connection.answers.popleft()
             self._exact.open.pop(mid, None)
             flight = self.flights.answered(mid, code, now, settled)
             if flight is not None and flight.lane is Lane.HISTORY:
-                self._history.acknowledged(now, now - flight.sent)
+                self._history.acknowledged(now, now - flight.sent, full)
         try:
             return settled, self._settle(settled)
         except BaseException:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.link.pacing import Pace, TokenBucket, least_class
+from gateway.link.pacing import HistoryWindow, Pace, TokenBucket, least_class
 from gateway.model import Klass
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.gateway.link.parts import LinkRig, sample
@@ -38,6 +38,29 @@ def test_bytes_a_second_are_paid_after_the_message() -> None:
     assert pace.wait() == pytest.approx(4.001)
     assert pace.available(103.9) == 0
     assert pace.available(104.1) > 0
+
+
+def test_the_backlog_has_more_in_flight_while_answers_come_at_once_and_it_needs_more() -> None:
+    window = HistoryWindow()
+    first = window.size
+    window.acknowledged(10.0, 0.1, full=False)
+    assert window.size == first
+    for _ in range(first):
+        window.acknowledged(10.0, 0.1, full=True)
+    assert window.size == 2 * first
+    window.acknowledged(11.0, 0.7, full=True)
+    assert window.size == 2 * first
+
+
+def test_answers_that_take_long_halve_it_once_a_way() -> None:
+    window = HistoryWindow()
+    for _ in range(4):
+        window.acknowledged(10.0, 0.1, full=True)
+    for now in (20.0, 20.5, 21.0):
+        window.acknowledged(now, 2.0, full=False)
+    assert window.size == 4
+    window.acknowledged(22.5, 2.0, full=True)
+    assert window.size == 2
 
 
 @hypothesis.settings(deadline=None)
