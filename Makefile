@@ -7,7 +7,7 @@
 # make test-rabbit: the tests with RabbitMQ; three minutes, 500 MB
 # make deb     the Debian package, in dist/
 # make rig     the package in a virtual machine with real devices; rig-short: the whole way once;
-#              rig-image: the card's image
+#              rig-image: the card's image; cutdisk: power cuts on a disk that loses what it has
 # make image   a card's image of Debian packages, as root
 # Needs python3 (3.11 or newer), python3-venv and make; the rest comes into .venv.
 
@@ -18,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto deb rig rig-short rig-image image sbom pip-audit clean
+.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto deb rig rig-short rig-image cutdisk image sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -69,11 +69,11 @@ mutation: $(VENV)/installed-dev
 	$(VENV)/bin/python -m tests.mutation $(ARGS)
 
 # Long runs for a release: 1,000 kills, 200 power cuts of each kind (those on a loop device need
-# root), the journal's model at random. About half an hour.
+# root), every bit flip, the journal's model at random. About half an hour.
 torture: $(VENV)/installed-dev mosquitto
-	TIDEGATE_KILLS=1000 TIDEGATE_CUTS=200 TORTURE=20 $(VENV)/bin/pytest -s -q tests/e2e/test_kills.py \
-	  tests/e2e/test_power_cuts.py tests/gateway/test_outbox_cuts.py \
-	  tests/gateway/test_journal_model.py $(ARGS)
+	TIDEGATE_KILLS=1000 TIDEGATE_CUTS=200 TIDEGATE_FLIPS=1 TORTURE=20 $(VENV)/bin/pytest -s -q \
+	  tests/e2e/test_kills.py tests/e2e/test_power_cuts.py tests/gateway/test_outbox_cuts.py \
+	  tests/gateway/test_journal_flips.py tests/gateway/test_journal_model.py $(ARGS)
 
 # One node, and a cluster of three: apt-get install --no-install-recommends rabbitmq-server
 test-rabbit: $(VENV)/installed-dev
@@ -84,9 +84,9 @@ soak: $(VENV)/installed-dev mosquitto
 	TIDEGATE_SOAK=$(or $(SECONDS),600) TIDEGATE_SOAK_SEED=$$$$ $(VENV)/bin/pytest -s -q \
 	  tests/e2e/test_soak.py $(ARGS)
 
-# How many small faults in the journal and in eviction the tests notice; all of them take hours.
+# How many small faults in the journal and in eviction the tests notice; all of them take an hour.
 mutation-journal: $(VENV)/installed-dev
-	$(VENV)/bin/python -m bench.mutation_journal $(or $(ARGS),--sample 200)
+	$(VENV)/bin/python -m bench.mutation_journal $(or $(ARGS),--sample 300)
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
@@ -152,6 +152,13 @@ rig-image: $(VENV)/installed-dev mosquitto
 	$(RIG)/build
 	TIDEGATE_RIG=$(abspath $(RIG)) TIDEGATE_IMAGE=new $(VENV)/bin/pytest -o addopts=-q -s --timeout 3000 \
 	  tests/rig/test_image.py
+
+# Power cuts in that machine, on a disk that loses and reorders what was not flushed: ten minutes.
+cutdisk: $(VENV)/installed-dev
+	@test -x $(RIG)/build || { echo "no rig in $(RIG): make cutdisk RIG=FOLDER" >&2; exit 1; }
+	$(RIG)/build
+	TIDEGATE_RIG=$(abspath $(RIG)) TIDEGATE_DISK_CUTS=$(or $(CUTS),50) $(VENV)/bin/pytest -o addopts=-q \
+	  -s --timeout 3600 tests/rig/test_cutdisk.py $(ARGS)
 
 # What the package is made of, as CycloneDX; and what is known against it, where a feed can be had.
 $(VENV)/supply/bin/python:

@@ -23,16 +23,13 @@ NAME, SPARE = "cursor", "cursor.new"
 
 MARKS = 2
 SECTORS = 8
-"""Sectors of bits for each segment."""
+"""Sectors of bits for each segment: enough for all records that the largest, of 1 MiB, can hold."""
 
 MARK = struct.Struct("<8sQIQBIQ")
 BITS = struct.Struct("<4sIQHxx")
 MARK_MAGIC, BITS_MAGIC = b"TIDEMARK", b"TGb1"
 BYTES = SECTOR - BITS.size
 """Bytes of bits in one sector."""
-
-MOST = SECTORS * BYTES * 8
-"""Records that a segment can have."""
 
 
 Facts = Callable[[], Iterable[tuple[int, int, bytes]]]

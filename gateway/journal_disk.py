@@ -63,7 +63,7 @@ class RealDisk:
         return (self._directory / name).stat().st_size
 
     def read(self, name: str, offset: int, count: int) -> bytes:
-        descriptor = os.open(self._directory / name, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self._directory / name, os.O_RDONLY)
         try:
             return os.pread(descriptor, count, offset)
         finally:
@@ -84,7 +84,7 @@ class RealDisk:
             raise
 
     def create(self, name: str, size: int) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         descriptor = os.open(self._directory / name, flags, 0o640)
         try:
             os.posix_fallocate(descriptor, 0, size)
@@ -96,7 +96,7 @@ class RealDisk:
 
     def sync_directory(self) -> None:
         for directory in (self._directory, self._directory.parent):  # it may be new itself
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(directory, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
@@ -104,7 +104,7 @@ class RealDisk:
 
     def drop_cache(self, name: str) -> None:
         self._release(name)
-        descriptor = os.open(self._directory / name, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self._directory / name, os.O_RDONLY)
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
@@ -113,7 +113,6 @@ class RealDisk:
     def rename(self, old: str, new: str) -> None:
         self._release(old)
         self._release(new)
-        (self._directory / new).parent.mkdir(exist_ok=True)
         os.rename(self._directory / old, self._directory / new)
 
     def remove(self, name: str) -> None:
@@ -132,7 +131,7 @@ class RealDisk:
         if name not in self._writers:
             while len(self._writers) > 3:
                 self._release(next(iter(self._writers)))
-            self._writers[name] = os.open(self._directory / name, os.O_WRONLY | os.O_CLOEXEC)
+            self._writers[name] = os.open(self._directory / name, os.O_WRONLY)
         return self._writers[name]
 
     def _release(self, name: str) -> None:

@@ -119,8 +119,11 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     found.generation = max((s.generation for s in found.segments), default=0)
     for slot in headless:
         _adopt(disk, slot, size, found)
-    _without_replaced(disk, found)
-    _settle(cursor, found)
+    for segment in found.segments:
+        segment.bits = cursor.bits(segment.slot, segment.generation)
+        segment.kept = segment.unsettled()
+    _without_replaced(found)
+    _settle(found)
     _without_copies(disk, found)
     _tails(disk, cursor, found)
     return found
@@ -177,28 +180,25 @@ def _adopt(disk: Disk, slot: int, size: int, found: Found) -> None:
     found.generation = max(found.generation, generation)
 
 
-def _without_replaced(disk: Disk, found: Found) -> None:
+def _without_replaced(found: Found) -> None:
     """Segments whose remains were written anew are free; if that was not completed, it is.
 
-    The seal says that it was, if all that it tells of is there. Once one of the old ones is used
-    again there is no need to ask: what was not completed is used before them.
+    The seal says that it was, for all that it tells of was on the medium before: what is not there
+    was damaged since. Where the seal is damaged, nothing of the old ones is kept any more. Once one
+    of these is used again there is no need to ask: what was not completed is used before them.
     """
     by_generation = {segment.generation: segment for segment in found.segments}
     merged = [segment for segment in found.segments if segment.header.replaces]
     for segment in sorted(merged, key=lambda s: s.generation):
         replaces = segment.header.replaces
         old = [by_generation[g] for g in replaces if g in by_generation]
-        if len(old) < len(replaces) or _is_whole(disk, segment):
+        if len(old) < len(replaces) or segment.told or not any(one.kept for one in old):
             for replaced in old:
                 _free(found, replaced)
             found.replaced += old
         else:
             _free(found, segment)
             found.dead.add(segment.slot)
-
-
-def _is_whole(disk: Disk, segment: Segment) -> bool:
-    return segment.sealed and len(segment.index(disk)) == segment.count
 
 
 def _free(found: Found, segment: Segment) -> None:
@@ -208,14 +208,12 @@ def _free(found: Found, segment: Segment) -> None:
         found.settled[segment.slot] = segment.generation
 
 
-def _settle(cursor: Cursor, found: Found) -> None:
+def _settle(found: Found) -> None:
     """In order of key. A segment without anything that is kept is free, but for the newest."""
     for segment in [s for s in found.segments if s.last is None]:
         _free(found, segment)
     found.segments.sort(key=lambda s: (s.first or Key(0, 0), s.generation))
     for segment in found.segments:
-        segment.bits = cursor.bits(segment.slot, segment.generation)
-        segment.kept = segment.unsettled()
         if segment.is_settled_beyond():
             segment.sealed = True  # a write to it had failed: it is not written to again
     for segment in found.segments[:-1]:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gateway.journal import Chunk, Damage, JournalFault, JournalFull, JournalUsage, Mark, Record
-from gateway.journal_cursor import MOST, Cursor
+from gateway.journal_cursor import Cursor
 from gateway.journal_disk import Disk
 from gateway.journal_format import DATA, Index, pack_record, seed_of, size_of
 from gateway.journal_recovery import recover
@@ -160,7 +160,7 @@ class Ring:
     def evict(self, chunks: Sequence[Chunk], going: Collection[Key], level: int) -> list[Key]:
         old, inside = self._of(chunks), self.records(chunks)
         stay = [record for record in inside if record.key not in going]
-        if sum(map(size_of, stay)) > self._space.capacity or len(stay) > MOST:
+        if sum(map(size_of, stay)) > self._space.capacity:
             raise ValueError("what stays does not fit into one chunk")
         space = self._space
         with self._faults("write"):

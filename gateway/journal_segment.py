@@ -58,7 +58,8 @@ def _page(disk: Disk, name: str, at: int) -> bytes:
 @dataclass(slots=True, eq=False)
 class Segment:
     """count: ordinals used. end: where the next record goes. oldest, newest: wall seconds, 0.0 when
-    not known. cut: records from this key on are elsewhere, the write that held them had failed."""
+    not known. cut: records from this key on are elsewhere, the write that held them had failed.
+    told: its seal has verified."""
 
     slot: int
     header: Header
@@ -72,6 +73,7 @@ class Segment:
     oldest: float = 0.0
     newest: float = 0.0
     sealed: bool = False
+    told: bool = False
     cut: Key | None = None
     kept: int = 0
     bits: bytearray = field(default_factory=bytearray)
@@ -163,7 +165,7 @@ class Segment:
         self.newest = max(index.walls) if known else 0.0
 
     def trust(self, seal: Seal) -> None:
-        self.sealed = True
+        self.sealed = self.told = True
         self.count, self.end = seal.count, seal.end
         self.first, self.last = seal.first, seal.last
         self.dear, self.urgent = seal.dear, seal.urgent

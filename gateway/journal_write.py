@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.journal import JournalFull, Record
-from gateway.journal_cursor import MOST
 from gateway.journal_format import DATA, pack_record, seed_of, size_of
 from gateway.journal_segment import Segment
 from gateway.journal_space import Space
@@ -19,18 +18,16 @@ class GroupWriter:
         """What goes into the active segment, into the next, and so on. JournalFull."""
         active = self._space.active
         room = self._space.capacity - (active.end - DATA) if active else 0
-        count = active.count if active else 0
         parts: list[list[Record]] = [[]]
         for record in records:
             size = size_of(record)
             if size > self._space.capacity:
                 raise ValueError(f"{record.key}: {size} bytes do not fit into a segment")
-            if size > room or count >= MOST:
+            if size > room:
                 parts.append([])
-                room, count = self._space.capacity, 0
+                room = self._space.capacity
             parts[-1].append(record)
             room -= size
-            count += 1
         if len(parts) > 1 and len(self._space.free) - (len(parts) - 1) < floor:
             raise JournalFull(f"only {len(self._space.free)} segments are free")
         return parts

@@ -1,6 +1,7 @@
 """Power cuts on a real file system: an ext4 on a loop device, its image copied while the writer
 stands still, mounted and judged (traps.md, cases 3 to 5). What the page cache held is not in the
-copy; what the device's own cache would lose or reorder, `test_outbox_cuts.py` has.
+copy; what the device's own cache would lose or reorder, `test_outbox_cuts.py` and, on a real file
+system, `tests/rig/test_cutdisk.py` have.
 
 Needs root and loop devices. `TIDEGATE_CUTS=200` for a long run.
 """
@@ -9,48 +10,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway import records
-from gateway.model import Entry, Stamp
-from tests.e2e.power_writer import journal
+from tests.e2e.loop import Loop, judge, run
 from tests.e2e.writer import Writer
-from tests.gateway.far_end import FarEnd
 
 CUTS = int(os.environ.get("TIDEGATE_CUTS", "50"))
 IMAGE_BYTES = 8 << 20
 RESTART_EVERY = 10
 """Cuts until the writer is killed and another one goes on with what it left."""
-NOWHEN = Stamp(0.0, 0.0, "", False)
-
-
-def run(*command: str | Path) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    if done.returncode:
-        raise OSError(f"{command[0]}: {done.stderr.strip()}")
-    return done.stdout
-
-
-class Loop:
-    """A file as a block device, mounted."""
-
-    def __init__(self, image: Path, mount: Path) -> None:
-        mount.mkdir(exist_ok=True)
-        self.mount = mount
-        self._device = run("losetup", "--find", "--show", image).strip()
-        try:
-            run("mount", "-t", "ext4", self._device, mount)
-        except OSError:
-            run("losetup", "--detach", self._device)
-            raise
-
-    def close(self) -> None:
-        run("umount", "--lazy", self.mount)
-        run("losetup", "--detach", self._device)
 
 
 @pytest.fixture
@@ -67,31 +38,6 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
     loop.close()
 
 
-def judge(image: Path, mount: Path, writer: Writer) -> int:
-    """What the copy of the disk has: nothing that was said to be safe may be missing. Twice, for
-    the second opening must find what the first one did. How many entries were kept."""
-    loop = Loop(image, mount)
-    try:
-        found = []
-        for _ in range(2):
-            opened = journal(mount / "state")
-            kept = opened.read(None, 1 << 20)
-            found.append([record.key for record in kept])
-            far = FarEnd()
-            far.take(Entry(r.key, r.klass, records.decode(r.payload)) for r in kept)
-            lost = [
-                k for k in writer.far.lost(writer.durable) if k in set(far.lost(writer.durable))
-            ]
-            assert lost == []
-            assert opened.damages() == []
-        assert found[0] == found[1]
-        opened.append([])
-        opened.close()
-        return len(found[0])
-    finally:
-        loop.close()
-
-
 @pytest.mark.timeout(120 + 10 * CUTS)
 def test_cases_3_to_5_power_cuts_on_ext4(loop: Loop, tmp_path: Path) -> None:
     writer = Writer(loop.mount / "state")
@@ -102,6 +48,30 @@ def test_cases_3_to_5_power_cuts_on_ext4(loop: Loop, tmp_path: Path) -> None:
     assert len(writer.durable) > CUTS
     assert kept > CUTS * 10
     print(f"{CUTS} power cuts, {len(writer.durable)} entries said to be safe, none lost")
+
+
+def test_case_15_a_start_on_a_read_only_disk(loop: Loop, tmp_path: Path) -> None:
+    """What the run before left is sent, what comes is held in memory; once the disk can be written
+    again, it is by itself."""
+    writer = Writer(loop.mount / "state")
+    try:
+        writer.start()
+        writer.until(lambda: len(writer.durable) >= 20)
+        writer.kill()
+        run("mount", "-o", "remount,ro", loop.mount)
+        writer.start()
+        writer.until(lambda: writer.storage == [False])
+        writer.until(lambda: writer.sent(1) > 0 and writer.sent(2) >= 20)
+        assert all(key.epoch == 1 for key in writer.durable)
+        run("mount", "-o", "remount,rw", loop.mount)
+        writer.until(lambda: writer.storage == [False, True])
+        writer.until(lambda: any(key.epoch == 2 for key in writer.durable))
+    finally:
+        writer.kill()
+    run("sync")
+    copy = tmp_path / "copy.img"
+    shutil.copyfile(tmp_path / "disk.img", copy)
+    judge(copy, tmp_path / "copy", writer)
 
 
 def cut_again_and_again(writer: Writer, folder: Path) -> int:

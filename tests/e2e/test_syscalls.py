@@ -21,12 +21,19 @@ ONCE = [
     ("fdatasync", "error=EIO:when=6"),
     ("fdatasync", "error=ENOSPC:when=9"),
     ("pwrite64", "error=EIO:when=12"),
+    ("pwrite64", "error=ENOSPC:when=13"),
+    ("pwrite64", "error=EROFS:when=14"),
     ("pwrite64", "retval=100:when=12"),  # a short write
 ]
 FOR_EVER = [
     ("fdatasync", "error=EIO:when=9+"),
+    ("pwrite64", "error=EIO:when=12+"),
     ("pwrite64", "error=ENOSPC:when=12+"),
     ("pwrite64", "error=EROFS:when=12+"),
+]
+FOR_A_WHILE = [
+    ("fdatasync", "error=EIO:when=9..12"),
+    ("pwrite64", "error=ENOSPC:when=12..16"),
 ]
 
 
@@ -78,6 +85,20 @@ def test_case_15_a_disk_that_fails_for_good_is_said_and_survived(
         writer.until(lambda: False in writer.storage)
         before = len(writer.far.arrived)
         writer.until(lambda: len(writer.far.arrived) > before + 20)
+    finally:
+        writer.kill()
+    judge(writer, tmp_path / "state")
+
+
+@pytest.mark.parametrize(("call", "action"), FOR_A_WHILE)
+def test_case_15_it_recovers_by_itself(tmp_path: Path, call: str, action: str) -> None:
+    """What was held in memory meanwhile is on disk afterwards."""
+    writer = Writer(tmp_path / "state")
+    start(writer, call, action)
+    try:
+        writer.until(lambda: writer.storage == [False, True])
+        before = len(writer.durable)
+        writer.until(lambda: len(writer.durable) >= before + 20)
     finally:
         writer.kill()
     judge(writer, tmp_path / "state")

@@ -32,11 +32,16 @@ class Writer:
     def start(self, *under: str) -> None:
         """under: the command that runs it."""
         self.epoch += 1
-        command = [*under, sys.executable, "-m", "tests.e2e.power_writer", str(self._directory)]
-        command += [str(self.epoch), str(self.epoch)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        self._rest = b""
+        self._process = self._launch([*under, sys.executable, "-m", *self._arguments()])
 
-    def _read(self, timeout: float) -> int:
+    def _arguments(self) -> list[str]:
+        return ["tests.e2e.power_writer", str(self._directory), str(self.epoch), str(self.epoch)]
+
+    def _launch(self, command: list[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+
+    def listen(self, timeout: float) -> int:
         """What it said meanwhile; how many facts. NOTHING also when it has ended."""
         assert self._process is not None
         assert self._process.stdout is not None
@@ -54,13 +59,17 @@ class Writer:
     def hear(self, count: int) -> None:
         """Wait until it said `count` more facts."""
         while count > 0:
-            heard = self._read(60.0)
+            heard = self.listen(60.0)
             assert heard != NOTHING, "it says nothing any more"
             count -= heard
 
     def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self.hear(1)
+
+    def sent(self, epoch: int) -> int:
+        """Entries of that run that arrived."""
+        return sum(key.epoch == epoch for key in self.far.arrived)
 
     def _note(self, words: list[str]) -> None:
         kind, epoch, *rest = words[0], *(int(word) for word in words[1:])
@@ -78,7 +87,7 @@ class Writer:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
-        while self._read(0.0) != NOTHING:
+        while self.listen(0.0) != NOTHING:
             continue
 
     def go_on(self) -> None:
@@ -92,7 +101,7 @@ class Writer:
             return
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(60)
-        while self._read(0.0) != NOTHING:
+        while self.listen(0.0) != NOTHING:
             continue
         self._process, self._rest = None, b""
 
