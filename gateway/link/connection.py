@@ -223,8 +223,10 @@ class Connection:
         try:
             self._wire.flush()
         except OSError as error:
+            if isinstance(error, ConnectionError):
+                self.read(self._now)  # the broker's last words, if it had some
             with contextlib.suppress(OSError):
-                self._wire.recv(1)  # why, if the broker said so: TLS has alerts
+                self._wire.recv(1)  # why, if it said so there: TLS has alerts
             raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
         return not self._wire.unsent
 

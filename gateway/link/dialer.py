@@ -37,6 +37,10 @@ MAX_ABANDONED = 3
 """Attempts that hang in the resolver, before no more are begun."""
 
 
+DEAR = 30
+"""Seconds; who sets a longer keep-alive, or a budget, pays by the byte: no probes of the kernel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who we are to every broker. Times in seconds."""
@@ -173,10 +177,13 @@ def dialer_of(
     insecure: bool,
     proxy: str,
     proxy_login: Login,
+    daily_bytes: int,
     rng: random.Random,
 ) -> Dialer:
-    """ValueError says what is wrong with a url. rng: jitter, which needs no secret."""
+    """ValueError says what is wrong with a url. daily_bytes: a budget, 0 for none. rng: jitter,
+    which needs no secret."""
     endpoints = [parse_endpoint(url, insecure) for url in urls]
     way = parse_proxy(proxy) if proxy else None
-    connector = Connector(trust, way, proxy_login, lambda: utc(clock.stamp().wall))
+    probing = identity.keepalive <= DEAR and not daily_bytes
+    connector = Connector(trust, way, proxy_login, lambda: utc(clock.stamp().wall), probing)
     return Dialer(endpoints, identity, connector, protocol, rng)

@@ -99,6 +99,7 @@ class Link:
             insecure=insecure,
             proxy=proxy,
             proxy_login=proxy_login or Login(),
+            daily_bytes=daily_bytes,
             rng=rng or random.Random(),
         )
         self._inbox = Inbox(dialect, clock, on_command)
@@ -204,8 +205,7 @@ class Link:
         """One try at one broker, its session, and the wait after it."""
         self._complaints.look_after(None)
         try:
-            wire = self._idle.dial(self._dialer)
-            lasted, lost = self._session(wire)
+            lasted, lost = self._session(self._idle.dial(self._dialer))
         except ConnectError as error:
             delay = self._dialer.failed(error)
             self._went_down(str(error))

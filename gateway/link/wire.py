@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
 WRITE_SIZE = 65536
+PROBE_AGAIN = 3
+"""Seconds between two unanswered questions of the kernel."""
 
 
 class Stream(Protocol):
@@ -127,8 +129,18 @@ class Wire:
         self._stream.close()
 
 
-def tune(sock: socket.socket, user_timeout: float) -> None:
-    """Send at once, and give up on a peer that does not acknowledge bytes for so many seconds."""
-    if sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))
+def tune(sock: socket.socket, user_timeout: float, probe_after: int) -> None:
+    """Send at once, and give up on a peer that does not acknowledge bytes for so many seconds.
+
+    probe_after: seconds of silence after which the kernel asks whether the peer is there, without
+    waking anybody here; 0 for never. With TCP_USER_TIMEOUT that, and not TCP_KEEPCNT, says when
+    nobody has answered (tcp(7)).
+    """
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))
+    if probe_after:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, probe_after)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_AGAIN)

@@ -116,6 +116,27 @@ def test_packets_that_vanish_are_noticed_by_the_kernel(
         eventually(lambda: rig.outbox.done == [key])
 
 
+def test_a_silent_line_that_is_gone_is_noticed_by_the_kernel(
+    island: Island, far: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P12, case 19: idle, with nothing on its way and no ping due; 11 s outside of tests."""
+    monkeypatch.setattr("gateway.link.connector.USER_TIMEOUT", 2.0)
+    monkeypatch.setattr("gateway.link.connector.PROBE_AFTER", 1)
+    monkeypatch.setattr("gateway.link.wire.PROBE_AGAIN", 1)
+    with LinkRig(far.url, insecure=True) as rig:
+        # The keep-alive is by a clock that stands still.
+        now = rig.clock.monotonic()
+        monkeypatch.setattr(rig.clock, "monotonic", lambda: now)
+        eventually(lambda: rig.settled)
+        island.filter("-I", "INPUT", "-j", "DROP")
+        eventually(lambda: not rig.up)
+        assert "nothing that was sent has arrived" in rig.link.status().reason
+        assert far.pings == 0
+        island.filter("-F", "INPUT")
+        monkeypatch.undo()
+        eventually(lambda: rig.up)
+
+
 def test_every_third_packet_is_lost(island: Island, far: ScriptedBroker) -> None:
     """Slow, and nothing else: TCP sends again, and no deadline is missed."""
     island.filter(

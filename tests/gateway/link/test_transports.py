@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import socket
 import threading
@@ -16,6 +17,7 @@ from gateway.cli.demo_broker import free_port
 from gateway.link.login import Login
 from gateway.link.reach import Progress, Unreachable, reach, why
 from gateway.link.tls import TlsFiles
+from gateway.link.wire import tune
 from tests.brokers import PATIENCE, Listener, Mosquitto, eventually
 from tests.certificates import Authority
 from tests.gateway.link.parts import LinkRig, sample
@@ -98,6 +100,36 @@ def test_several_urls_are_tried_in_turn(scripted: ScriptedBroker) -> None:
             scripted.cut()
             eventually(lambda: rig.up and rig.link.status().url == other.url)
             delivers(rig, 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "probes"),
+    [({}, True), ({"keepalive": 31}, False), ({"daily_bytes": 20_000}, False)],
+    ids=["default", "long keep-alive", "budget"],
+)
+def test_the_kernel_probes_a_silent_line_unless_bytes_are_dear(
+    scripted: ScriptedBroker,
+    options: dict[str, int],
+    probes: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """P12: by TCP's own keep-alive, which wakes nobody here and costs 104 bytes."""
+    sockets: list[socket.socket] = []
+
+    def seen(sock: socket.socket, user_timeout: float, probe_after: int) -> None:
+        tune(sock, user_timeout, probe_after)
+        sockets.append(sock)
+
+    monkeypatch.setattr("gateway.link.connector.tune", seen)
+    with LinkRig(scripted.url, **options) as rig:
+        eventually(lambda: rig.up)
+        (sock,) = sockets
+        assert bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is probes
+        if probes:
+            after = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            again = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+            until = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
+            assert after + again * math.ceil((until - after) / again) < 15
 
 
 # Proxies.
