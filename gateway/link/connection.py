@@ -5,7 +5,6 @@ All of it runs in the link's thread. It decides nothing about what is sent: see 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import ssl
 from collections import deque
@@ -223,11 +222,9 @@ class Connection:
         try:
             self._wire.flush()
         except OSError as error:
-            if isinstance(error, ConnectionError):
-                self.read(self._now)  # the broker's last words, if it had some
-            with contextlib.suppress(OSError):
-                self._wire.recv(1)  # why, if it said so there: TLS has alerts
-            raise Lost(f"the connection broke: {in_words(self._wire.trouble or error)}") from error
+            if isinstance(error, ConnectionError | ssl.SSLError):
+                self.read(self._now)  # the broker's last words: a DISCONNECT, an alert of TLS
+            raise Lost(f"the connection broke: {in_words(error)}") from error
         return not self._wire.unsent
 
     def tick(self, now: float, deadlines: bool) -> None:
@@ -290,12 +287,14 @@ class Connection:
     def _ended(self, code: MQTTErrorCode) -> Lost:
         if self._lost is not None:
             return self._lost
-        refused = self._waiting is not None and self._waiting[0] == "CONNECT"
+        at = self._waiting[0] if self._waiting is not None else ""
+        refused = at == "CONNECT"
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
             return Lost("the broker sent something that is not MQTT", refused=refused)
         if isinstance(self._wire.trouble, ssl.SSLError | TimeoutError):
             return Lost(f"the connection broke: {in_words(self._wire.trouble)}", refused=refused)
-        return Lost("the broker closed the connection", by_broker=True, refused=refused)
+        words = f"the broker closed the connection{at and f' at {at}'}"
+        return Lost(words, by_broker=True, refused=refused)
 
 
 def _no_action(client: Any, userdata: Any, sock: Any) -> None:

@@ -66,7 +66,8 @@ class Connector:
         except TimeoutError as error:
             raise ConnectError(f"{endpoint.url} does not answer while {progress.doing}") from error
         except (OSError, ValueError, WebsocketConnectionError) as error:
-            raise ConnectError(f"{endpoint.url}: {error}, while {progress.doing}") from error
+            said = getattr(error, "strerror", None) or error
+            raise ConnectError(f"{endpoint.url}: {said}, while {progress.doing}") from error
 
     def _connect(self, endpoint: Endpoint, progress: Progress) -> Wire:
         context = self._trust.context() if endpoint.tls else None

@@ -167,6 +167,12 @@ class Dialer:
         return any(not e.tls and not e.local for e in self._endpoints)
 
 
+def _hour(wall: float) -> str:
+    """Exact enough for a certificate, and the same at many tries: a reason is logged once."""
+    day, time = utc(wall).split("T")
+    return f"{day}, {time[:2]} h UTC"
+
+
 def dialer_of(
     urls: Sequence[str],
     identity: Identity,
@@ -185,5 +191,5 @@ def dialer_of(
     endpoints = [parse_endpoint(url, insecure) for url in urls]
     way = parse_proxy(proxy) if proxy else None
     probing = identity.keepalive <= DEAR and not daily_bytes
-    connector = Connector(trust, way, proxy_login, lambda: utc(clock.stamp().wall), probing)
+    connector = Connector(trust, way, proxy_login, lambda: _hour(clock.stamp().wall), probing)
     return Dialer(endpoints, identity, connector, protocol, rng)
