@@ -219,7 +219,10 @@ def measure_gateway(folder: Path, url: str, port: int) -> dict[str, float]:
                 gateway.record(1)
                 time.sleep(0.15)  # each by itself, as in a day
         found["reading"] = some.bytes / 20
-    with Gateway(folder, url, "keepalive = 5\ndaily_bytes = 1000000"), Capture(folder, port) as pings:
+    with (
+        Gateway(folder, url, "keepalive = 5\ndaily_bytes = 1000000"),
+        Capture(folder, port) as pings,
+    ):
         time.sleep(21)
     found["ping"] = pings.bytes / (pings.packets / 3)  # there, back, and its acknowledgement
     with Gateway(folder, url, "keepalive = 600", health="4s"), Capture(folder, port) as told:
