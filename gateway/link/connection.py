@@ -195,8 +195,7 @@ class Connection:
     @property
     def traffic(self) -> tuple[int, int, int, int]:
         """Bytes out and in, and in how many goes."""
-        wire = self._wire
-        return wire.sent, wire.received, wire.writes, wire.reads
+        return self._wire.sent, self._wire.received, self._wire.writes, self._wire.reads
 
     def read(self, now: float) -> None:
         """Takes in all that has come. Lost."""
