@@ -124,10 +124,10 @@ def _is_tenths_of_volts(pair: tuple[bytes, Item]) -> bool:
 
 
 def _is_definition(one: Item) -> bool:
-    """Class, code, attribute, index."""
+    """Class, code, attribute, index; newer push setups add a restriction and columns."""
     return (
         isinstance(one, list)
-        and len(one) == 4
+        and len(one) in (4, 6)
         and isinstance(one[1], bytes)
         and len(one[1]) == CODE_LENGTH
         and all(isinstance(number, int) for number in (one[0], one[2], one[3]))

@@ -216,6 +216,18 @@ def test_codes_in_front_and_values_behind() -> None:
     assert only(dlms.hdlc(dlms.LLC + message)) == {"power_import": 500, "energy_import": 1.234}
 
 
+def test_codes_in_front_with_restriction_and_columns() -> None:
+    """Energomera CE 208, as in dlms_parser's tests/dumps/raw_energomera.log, with an energy."""
+    rest = [Number(15, 2), Number(18, 0), [Number(22, 0), None], Array([])]
+    name = bytes([0, 0, 42, 0, 0, 255])
+    defined = Array([[Number(18, 1), code, *rest] for code in (name[:5] + b"\0", name, ENERGY)])
+    message = dlms.notification([defined, b"EMR0222173608710", Number(6, 1234)], bytes(12))
+    assert only(dlms.hdlc(dlms.LLC + message)) == {
+        "logical_name": "EMR0222173608710",
+        "energy_import": 1.234,
+    }
+
+
 def test_a_list_with_more_behind_its_count_and_nulls_between() -> None:
     body = [Text("Kamstrup_V0001"), POWER, Number(6, 500), None]
     message = dlms.notification(body) + dlms.item(None) + dlms.item(ENERGY)
