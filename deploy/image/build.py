@@ -38,7 +38,7 @@ FIRMWARE = ["raspi-firmware"]
 WHEEL = {"amd64": "x86_64", "arm64": "aarch64"}
 TOOLS = ("mmdebstrap", "mke2fs", "mkfs.vfat", "mcopy", "sfdisk", "dpkg-deb")
 LGPIO = "lgpio==0.2.2.0"
-UNITS = ("tidegate-first-boot.service",)
+UNITS = ("tidegate-first-boot.service", "tidegate-data.service")
 NETWORK = "[Match]\nType=ether\n[Network]\nDHCP=yes\n"
 LABELS = {"boot": "TIDEBOOT", "root": "TIDEROOT", "data": "tidegate"}
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

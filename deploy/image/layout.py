@@ -49,14 +49,8 @@ def script(parts: tuple[Partition, Partition, Partition]) -> str:
 
 
 def fstab(labels: dict[str, str]) -> str:
-    """nofail: the machine starts without that partition, too; the times are an emulated machine's.
-
-    noatime: a file that is read is not written.
-    """
-    late = "nofail,x-systemd.device-timeout=5min"
+    """The journal's partition has a unit of its own, tidegate-data.service."""
     return (
         f"LABEL={labels['root']} / ext4 rw,noatime,errors=remount-ro 0 1\n"
-        f"LABEL={labels['boot']} /boot/firmware vfat noatime,umask=0077,{late} 0 2\n"
-        f"LABEL={labels['data']} /var/lib/tidegate ext4 "
-        f"noatime,nodev,nosuid,noexec,{late} 0 2\n"
+        f"LABEL={labels['boot']} /boot/firmware vfat noatime,umask=0077,nofail 0 2\n"
     )
