@@ -49,8 +49,12 @@ def script(parts: tuple[Partition, Partition, Partition]) -> str:
 
 
 def fstab(labels: dict[str, str]) -> str:
-    """The journal's partition has a unit of its own, tidegate-data.service."""
+    """The journal's partition has a unit of its own, tidegate-data.service.
+
+    The time is that of an emulated machine, and nothing but the first boot waits for it.
+    """
     return (
         f"LABEL={labels['root']} / ext4 rw,noatime,errors=remount-ro 0 1\n"
-        f"LABEL={labels['boot']} /boot/firmware vfat noatime,umask=0077,nofail 0 2\n"
+        f"LABEL={labels['boot']} /boot/firmware vfat "
+        "noatime,umask=0077,nofail,x-systemd.device-timeout=5min 0 2\n"
     )
