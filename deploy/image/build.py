@@ -24,7 +24,7 @@ CHECKOUT = HERE.parents[1]
 sys.path.insert(0, str(CHECKOUT))
 
 from deploy.image.layout import Partition, fstab, layout, script  # noqa: E402
-from gateway.config import load  # noqa: E402
+from gateway.config import ConfigErrors, load  # noqa: E402
 from gateway.settings import OutboxSettings  # noqa: E402
 
 # busybox: overlayroot needs its grep in the initramfs, and would leave the root as it is.
@@ -73,11 +73,17 @@ def main() -> int:
         )
         return 1
     wanted.output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wanted.output) as scratch:
-        root = Path(scratch) / "root"
-        bootstrap(wanted, root)
-        configure(wanted, root)
-        print(assemble(wanted, root, Path(scratch)))
+    scratch = Path(tempfile.mkdtemp(dir=wanted.output))
+    try:
+        bootstrap(wanted, scratch / "root")
+        configure(wanted, scratch / "root")
+        print(assemble(wanted, scratch / "root", scratch))
+    except (subprocess.CalledProcessError, ConfigErrors) as error:
+        print(f"no image: {error}", file=sys.stderr)
+        return 1
+    finally:
+        # A bootstrap that was cut short may have left this machine's own /dev and /sys in there.
+        subprocess.run(["rm", "-rf", "--one-file-system", str(scratch)], check=False)
     return 0
 
 
