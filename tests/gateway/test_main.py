@@ -49,7 +49,7 @@ def test_wrong_usage_is_2() -> None:
     assert run().returncode == 2
     done = run("chekc")
     assert done.returncode == 2
-    assert "invalid choice: 'chekc'" in done.stderr
+    assert done.stderr == 'tidegate: there is no verb "chekc"; did you mean "check"?\n'
 
 
 def test_the_version() -> None:
