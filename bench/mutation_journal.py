@@ -43,13 +43,15 @@ TESTS = (
     "test_journal_open.py",
     "test_eviction.py",
     "test_outbox_faults.py",
+    "test_journal_room.py",
     "test_outbox_cuts.py",
+    "test_journal_model.py",
 )
 SLOW = ("every_byte", "test_case_50", "test_case_18", "test_case_13")
 """Tests that are left out here: what they notice, quicker ones notice too."""
 
-CUTS = "test_cases_3_to_6_power_cuts_at_any_call"
-"""Half of all the time; `--quick` does without."""
+LONG = ("test_cases_3_to_6_power_cuts_at_any_call", "RingAgainstSqlite")
+"""Most of the time; `--quick` does without."""
 
 BAR = 0.9
 LIMIT = 20
@@ -184,17 +186,17 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="so many at random (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="files with this in their name")
-    parser.add_argument("--quick", action="store_true", help="without the power cuts")
+    parser.add_argument("--quick", action="store_true", help="without the power cuts and the model")
     parser.add_argument("--show", action="store_true", help="name the mutants, and run nothing")
     args = parser.parse_args()
-    slow = (*SLOW, CUTS) if args.quick else SLOW
+    slow = (*SLOW, *LONG) if args.quick else SLOW
     runner = Runner(list(chosen(args.only, args.sample, args.seed)), slow)
     if args.show:
         print(*(f"{m.line}: {m.name}" for m in runner._chosen), sep="\n")
         return 0
     options = ["-s", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:terminal"]
     options += ["-o", "addopts=", "-o", "tmp_path_retention_policy=none"]
-    os.environ["TIDEGATE_CUTS"] = "10"
+    os.environ |= {"TIDEGATE_CUTS": "10", "MODEL_RUNS": "15"}
     tests = [str(ROOT / "tests/gateway" / name) for name in TESTS]
     memory = Path("/dev/shm")  # quicker than a disk, where there is one
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:

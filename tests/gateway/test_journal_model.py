@@ -333,7 +333,7 @@ class RingAgainstSqlite(RuleBasedStateMachine):
 
 TestRingAgainstSqlite = RingAgainstSqlite.TestCase
 TestRingAgainstSqlite.settings = settings(
-    max_examples=int(os.environ.get("TORTURE", "1")) * 60,
+    max_examples=int(os.environ.get("TORTURE", "1")) * int(os.environ.get("MODEL_RUNS", "60")),
     stateful_step_count=30,
     derandomize="TORTURE" not in os.environ,  # at random by `make torture` only
     deadline=None,
