@@ -43,6 +43,7 @@ TESTS = (
     "test_journal_open.py",
     "test_eviction.py",
     "test_outbox_faults.py",
+    "test_journal_recovery.py",
     "test_journal_room.py",
     "test_outbox_cuts.py",
     "test_journal_model.py",
