@@ -26,11 +26,11 @@ from drivers.simulated.pcf8574 import Pcf8574 as PcfChip
 from gateway import safe, safe_port
 from gateway.build_devices import attach
 from gateway.build_safe import renew, steps_of
+from gateway.cli.demo_broker import free_port
 from gateway.config import parse
 from gateway.state import Store
 from tests.drivers.serial.modbus_server import Wire, device, on_a_line, on_tcp, registers
 from tests.drivers.serial.streams import FakePort
-from tests.drivers.serial.test_modbus import free_port
 
 PATIENT: dict[str, Any] = {"timeout": 10.0}
 

@@ -131,7 +131,7 @@ def test_readings_commands_an_outage_and_the_will(node: Node, tmp_path: Path) ->
     # Protocol auto: this broker gives no answer at all to MQTT 5.
     with running(configured(tmp_path, node)) as house:
         hears_status(node, b"online").close()
-        status, before = audit(node, "--for", "4")
+        status, before = audit(node, "--until-settled", "--for", "60")
         assert status == 0, before
         assert before["received"] > 0
 
@@ -203,7 +203,7 @@ def test_a_node_of_three_is_killed_while_messages_flow(cluster: list[Node], tmp_
     """The gateway goes to the next url; the consumer has its session at a node that stays."""
     first, second, third = cluster
     with running(configured(tmp_path, *cluster)) as house:
-        status, before = audit(second, "--for", "8")
+        status, before = audit(second, "--until-settled", "--for", "60")
         assert status == 0, before
         listening = subprocess.Popen(
             verb("audit", "--url", second.url, "--json", "--session", "audit", "--for", "20"),

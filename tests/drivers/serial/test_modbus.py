@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from drivers.serial.modbus_frame import ModbusException
 from drivers.serial.modbus_map import Register
 from drivers.serial.modbus_output import ModbusOutput
 from drivers.serial.sunspec import SunSpec
+from gateway.cli.demo_broker import free_port
 from tests.drivers.serial.modbus_server import Wire, device, on_a_line, on_tcp, registers
 from tests.drivers.serial.streams import FakePort, finished
 
@@ -337,11 +337,6 @@ def test_a_register_takes_numbers_and_a_pulse_ends() -> None:
         bell.parse("off")
     with pytest.raises(ValueError, match="on or off"):
         bell.parse("perhaps")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_modbus_tcp_and_a_server_that_was_restarted() -> None:
