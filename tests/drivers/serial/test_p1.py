@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dsmr_parser import telegram_specifications as specs
 from dsmr_parser.parsers import TelegramParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.base import Corrupt, LineSettings, OptionError, Reading
@@ -316,3 +316,32 @@ def test_driver_refuses_bad_keys(tmp_path: Path) -> None:
 def test_clock_is_passed_on_as_text() -> None:
     text = readings_of(V5)["0-0:1.0.0"].value
     assert datetime.strptime(str(text)[:12], "%y%m%d%H%M%S") == datetime(2017, 1, 2, 19, 20, 2)
+
+
+P1_VALUES = {
+    # code: (format, unit, name in dsmr_parser, factor to our unit)
+    "1-0:1.8.1": ("{:010.3f}", "kWh", "ELECTRICITY_USED_TARIFF_1", 1),
+    "1-0:1.8.2": ("{:010.3f}", "kWh", "ELECTRICITY_USED_TARIFF_2", 1),
+    "1-0:2.8.1": ("{:010.3f}", "kWh", "ELECTRICITY_DELIVERED_TARIFF_1", 1),
+    "1-0:1.7.0": ("{:06.3f}", "kW", "CURRENT_ELECTRICITY_USAGE", 1000),
+    "1-0:2.7.0": ("{:06.3f}", "kW", "CURRENT_ELECTRICITY_DELIVERY", 1000),
+    "1-0:32.7.0": ("{:05.1f}", "V", "INSTANTANEOUS_VOLTAGE_L1", 1),
+    "1-0:31.7.0": ("{:06.2f}", "A", "INSTANTANEOUS_CURRENT_L1", 1),
+    "1-0:21.7.0": ("{:06.3f}", "kW", "INSTANTANEOUS_ACTIVE_POWER_L1_POSITIVE", 1000),
+}
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from(list(P1_VALUES)), st.integers(0, 99_999), min_size=1))
+def test_generated_telegrams_equal_dsmr_parser(raw: dict[str, int]) -> None:
+    lines = []
+    for code, number in raw.items():
+        form, unit, _, _ = P1_VALUES[code]
+        shown = form.format(Decimal(number) / 10 ** int(form[-3]))
+        lines.append(f"{code}({shown}*{unit})\r\n")
+    text = with_crc("/ISk5\\2MT382-1000\r\n\r\n1-3:0.2.8(50)\r\n" + "".join(lines))
+    theirs = TelegramParser(specs.V5).parse(text.decode("ascii"), throw_ex=True)
+    ours = readings_of(text)
+    for code in raw:
+        _, _, name, factor = P1_VALUES[code]
+        assert ours[code].value == float(Fraction(getattr(theirs, name).value) * factor)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smllib.errors import CrcError, SmlLibException
 from smllib.reader import SmlStreamReader
@@ -365,3 +365,36 @@ def test_driver_forgets_half_a_telegram_at_start() -> None:
     meter.start()
     port.waiting += telegram
     assert [type(one) for one in meter.receive()] == [Telegram]
+
+
+numbers = st.integers(1, 8).flatmap(
+    lambda width: st.one_of(
+        st.builds(sml.Number, st.integers(0, 256**width - 1), st.just(width)),
+        st.builds(
+            lambda n, w: sml.Number(n, w, signed=True),
+            st.integers(-(2 ** (8 * width - 1)), 2 ** (8 * width - 1) - 1),
+            st.just(width),
+        ),
+    )
+)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 80), numbers, st.sampled_from([27, 30, 35]), st.integers(-8, 4)),
+        min_size=1,
+        max_size=10,
+        unique_by=lambda row: row[0],
+    )
+)
+def test_generated_lists_equal_smllib(rows: list[tuple[int, sml.Number, int, int]]) -> None:
+    """Whole numbers of one to eight bytes, also of three and five, and negative scalers."""
+    entries = [
+        sml.entry(bytes([1, 0, c, 7, 0, 255]), number, unit, scaler)
+        for c, number, unit, scaler in rows
+    ]
+    data = sml.telegram(sml.opening(), sml.get_list(*entries))
+    (mine,) = telegrams(decode(DECODER, data))
+    (theirs,) = by_smllib(data)
+    assert {one.code: float(str(one.value)) for one in mine} == theirs
