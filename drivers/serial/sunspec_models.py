@@ -36,7 +36,7 @@ STATES = {
     8: "standby",
 }
 
-INT16_ABSENT, UINT16_ABSENT, FACTOR_ABSENT = -0x8000, 0xFFFF, -0x8000
+INT16_ABSENT, UINT16_ABSENT = -0x8000, 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)

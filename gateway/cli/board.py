@@ -60,7 +60,6 @@ class Gateway:
     health: Mapping[str, Any] | None = None
     health_at: float = 0.0
     devices: dict[str, Device] = field(default_factory=dict)
-    last_result: Mapping[str, Any] | None = None
 
 
 class Board:
@@ -74,8 +73,6 @@ class Board:
         """now: seconds by the monotonic clock."""
         gateway = self.gateways.setdefault(fact.gateway, Gateway())
         if isinstance(fact, Numbered):
-            if fact.kind == "result":
-                gateway.last_result = {**fact.fields, "device": fact.device}
             _values(gateway, fact, (fact.epoch, fact.seq), now)
         elif isinstance(fact, Part):
             _values(gateway, fact, None, now)
