@@ -87,9 +87,10 @@ class Space:
         try:
             if slot in self._fresh:
                 self.written += self._fresh.fill(slot)
+            else:
+                self.disk.drop_cache(segment.name)  # nobody reads what is left there
             segment.write_header(self.disk)
             self.disk.sync(segment.name)
-            self.disk.drop_cache(segment.name)
         except OSError:
             self.free.append(slot)
             raise
