@@ -74,9 +74,9 @@ def by_pymeterbus(data: bytes) -> None:
 
 
 def sml_captures() -> list[bytes]:
-    """Without the one where smllib raises: both are to do the same."""
+    """Those that smllib can read: both are to do the same."""
     paths = sorted((CAPTURES / "sml").glob("*.bin"))
-    return [path.read_bytes() for path in paths if not path.stem.endswith("with_error")]
+    return readable(by_smllib, [path.read_bytes() for path in paths])
 
 
 def p1_captures() -> list[bytes]:
@@ -85,11 +85,15 @@ def p1_captures() -> list[bytes]:
 
 def mbus_captures() -> list[bytes]:
     """Those that pymeterbus can read."""
+    paths = sorted((CAPTURES / "mbus").glob("*.hex"))
+    return readable(by_pymeterbus, [bytes.fromhex(path.read_text()) for path in paths])
+
+
+def readable(theirs: Callable[[bytes], None], captures: list[bytes]) -> list[bytes]:
     found = []
-    for path in sorted((CAPTURES / "mbus").glob("*.hex")):
-        data = bytes.fromhex(path.read_text())
+    for data in captures:
         try:
-            by_pymeterbus(data)
+            theirs(data)
         except Exception:  # noqa: BLE001  # whatever it stumbles over
             continue
         found.append(data)
