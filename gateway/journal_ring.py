@@ -55,14 +55,10 @@ class Ring:
     def _go_on(self) -> None:
         """Write on where the last run ended. What eviction left is not written on: should the old
         segments be there yet, it counts only as what it was made as."""
-        newest = self._space.segments[-1] if self._space.segments else None
-        if newest is None or newest.sealed:
-            return
-        if newest.header.replaces:
-            newest.sealed = True
-            return
-        self._space.active = newest
-        self._space.index(newest)
+        for newest in self._space.segments[-1:]:
+            if not newest.sealed and not newest.header.replaces:
+                self._space.active = newest
+                self._space.index(newest)
 
     # Writing
 

@@ -59,7 +59,7 @@ def _page(disk: Disk, name: str, at: int) -> bytes:
 class Segment:
     """count: ordinals used. end: where the next record goes. oldest, newest: wall seconds, 0.0 when
     not known. cut: records from this key on are elsewhere, the write that held them had failed.
-    told: its seal has verified."""
+    As it was found: sealed, nothing more is written to it; told, its seal has verified."""
 
     slot: int
     header: Header
@@ -186,7 +186,6 @@ class Segment:
     def write_seal(self, disk: Disk) -> None:
         """Not synced: a seal that is lost costs a scan."""
         disk.write(self.name, self.size - SECTOR, self.seal())
-        self.sealed = True
 
     # Reading
 

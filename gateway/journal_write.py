@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gateway.journal import JournalFull, Record
 from gateway.journal_format import DATA, pack_record, seed_of, size_of
@@ -70,10 +71,8 @@ class GroupWriter:
         space, full = self._space, self._space.active
         space.active = None
         if full is not None:
-            try:
+            with suppress(OSError):  # without a seal the next start scans it
                 full.write_seal(self._space.disk)
-            except OSError:
-                full.sealed = True  # the next start scans it
             space.release_if_settled(full)
         previous = full.last if full is not None and full.last else space.last
         segment = space.begin(previous)
@@ -88,7 +87,6 @@ class GroupWriter:
         for segment, count, part in touched:
             for ordinal in range(count, count + len(part)):
                 segment.settle(ordinal)
-            segment.sealed = True
             segment.cut = part[0].key
             segment.kept -= segment.count - count
             segment.count = count

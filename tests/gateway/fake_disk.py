@@ -125,6 +125,15 @@ class SimulatedDisk:
         return after
 
 
+def copy_of(disk: SimulatedDisk) -> SimulatedDisk:
+    twin = SimulatedDisk(disk.room)
+    twin.files = {name: bytearray(data) for name, data in disk.files.items()}
+    twin._medium = {name: bytearray(data) for name, data in disk._medium.items()}
+    twin._dirty = {name: set(sectors) for name, sectors in disk._dirty.items()}
+    twin._named = set(disk._named)
+    return twin
+
+
 class Failing:
     """A `before` for SimulatedDisk: these calls fail, from the `first`-th on, `times` of them."""
 

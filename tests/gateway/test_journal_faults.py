@@ -21,7 +21,7 @@ from gateway.journal_open import open_ring
 from gateway.journal_recovery import layout
 from gateway.journal_ring import Ring
 from gateway.model import Key
-from tests.gateway.fake_disk import Failing, SimulatedDisk
+from tests.gateway.fake_disk import Failing, SimulatedDisk, copy_of
 from tests.gateway.journal_contract import fill, fill_up, keys, record
 
 SIZE = 128 << 10
@@ -70,15 +70,6 @@ def test_case_3_a_torn_group_is_cut_and_what_was_synced_stays(disk: SimulatedDis
         assert kept(again)[:10] == list(range(1, 11))
         again.append([record(1, epoch=2)])
         assert again.read(None, 100)[-1].key == Key(2, 1)
-
-
-def copy_of(disk: SimulatedDisk) -> SimulatedDisk:
-    twin = SimulatedDisk(disk.room)
-    twin.files = {name: bytearray(data) for name, data in disk.files.items()}
-    twin._medium = {name: bytearray(data) for name, data in disk._medium.items()}
-    twin._dirty = {name: set(sectors) for name, sectors in disk._dirty.items()}
-    twin._named = set(disk._named)
-    return twin
 
 
 def test_case_4_a_cut_at_any_call_of_a_recycle_loses_nothing(disk: SimulatedDisk) -> None:

@@ -124,6 +124,7 @@ def test_case_48_a_newer_format_is_set_aside_with_its_version_named(
     assert "journal format 9" in said[0]
     [aside] = tmp_path.glob("journal.format-9-*")
     assert aside.name in said[0]
+    assert aside.name == "journal.format-9-1"
     assert (aside / "0000.seg").read_bytes() == before
 
 

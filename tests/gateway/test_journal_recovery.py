@@ -11,12 +11,12 @@ import pytest
 
 from gateway.journal import JournalFault, Mark
 from gateway.journal_disk import RealDisk
-from gateway.journal_format import DATA
+from gateway.journal_format import DATA, SEAL_MAGIC
 from gateway.journal_open import open_ring
 from gateway.journal_recovery import LEAST, layout, slots_of
 from gateway.journal_ring import Ring
 from gateway.model import Key
-from tests.gateway.fake_disk import Failing, SimulatedDisk
+from tests.gateway.fake_disk import Failing, SimulatedDisk, copy_of
 from tests.gateway.journal_contract import fill, fill_up, keys, record
 
 SIZE = 128 << 10
@@ -228,3 +228,65 @@ def test_a_mark_that_knows_of_later_records_tells_that_they_are_gone(disk: Simul
     [damage] = again.damages()
     assert (damage.first, damage.last, damage.torn) == (Key(1, 11), Key(1, 20), False)
     assert again.last() == Key(1, 20)
+
+
+def test_case_12_a_cursor_that_fails_is_made_anew_on_a_disk_that_others_have_filled(
+    disk: SimulatedDisk,
+) -> None:
+    ring = opened(disk)
+    ring.append([record(1), record(2)])
+    ring.set_mark(Mark(1, 0, False))
+    ring.forget([Key(1, 1)])
+    disk.room = sum(map(len, disk.files.values()))
+    disk.before = Failing("write", errno.EIO, times=1)
+    with pytest.raises(JournalFault):
+        ring.set_mark(Mark(1, 2, True))
+    disk.before = lambda *_: None
+    ring.set_mark(Mark(1, 2, True))
+    again = opened(disk.cut(random.Random(1)))
+    assert again.mark() == Mark(1, 2, True)
+    assert kept(again) == [2]
+
+
+def test_what_a_failed_write_left_stays_settled_when_what_replaced_it_is_used_again(
+    disk: SimulatedDisk,
+) -> None:
+    """The first segment keeps its first ten; what was to follow them is elsewhere, and settled."""
+    ring = opened(disk)
+    fill(ring, 1, 10, size=100)
+    disk.before = Failing("sync", errno.EIO, times=1)
+    ring.append([record(seq, size=300) for seq in range(11, 16)])
+    disk.before = lambda *_: None
+    for seq in range(16, 16 + 2 * SLOTS):
+        ring.forget([Key(1, s) for s in range(11, seq)])
+        ring.append([record(seq, size=6000)])
+    for seed in range(5):
+        assert kept(opened(copy_of(disk).cut(random.Random(seed))))[:10] == list(range(1, 11))
+        assert not set(kept(opened(copy_of(disk).cut(random.Random(seed))))) & set(range(11, 16))
+
+
+def test_an_eviction_that_failed_at_its_last_sync_never_counts_later(disk: SimulatedDisk) -> None:
+    """Its remains look whole; they are made unreadable before anything else is written."""
+    ring = opened(disk)
+    seq = fill_up(ring)
+    pair = ring.chunks()[:2]
+    inside = ring.records(pair)
+    there = {name for name, data in disk.files.items() if data[-512:-504] == SEAL_MAGIC}
+
+    def fail(call: str, name: str) -> None:
+        new = name not in there and name.endswith(".seg")
+        if call == "sync" and new and disk.files[name][-512:-504] == SEAL_MAGIC:
+            raise OSError(errno.EIO, "EIO", name)
+
+    disk.before = fail
+    with pytest.raises(JournalFault):
+        ring.evict(pair, {r.key for r in inside if r.key.seq % 2}, 1)
+    disk.before = lambda *_: None
+    ring.forget([r.key for r in inside])
+    for more in range(seq, seq + SLOTS):
+        ring.forget([r.key for r in ring.read(None, 12)])
+        ring.append([record(more, size=6000)])
+    ring.settle(sync=True)
+    expected = kept(ring)
+    for seed in range(5):
+        assert kept(opened(copy_of(disk).cut(random.Random(seed)))) == expected
