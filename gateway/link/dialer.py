@@ -25,7 +25,7 @@ from gateway.link.decisions import (
 from gateway.link.endpoint import Endpoint, parse_endpoint, parse_proxy
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.login import Login
-from gateway.link.reasons import least_wait
+from gateway.link.reasons import TAKEN_OVER, least_wait
 from gateway.link.terms import Concessions, Versions
 from gateway.link.tls import Trust
 
@@ -146,7 +146,12 @@ class Dialer:
         code = error.code if isinstance(error, Lost) else None
         rival = self._rivals.dropped(now, lasted, code) or ""
         self._backoff.ended(lasted)
-        return self._wait(RIVAL_DELAY if rival else self._ceiling(), code), rival
+        return self._wait(self._rival_ceiling(code) if rival else self._ceiling(), code), rival
+
+    def _rival_ceiling(self, code: int | None) -> float:
+        """Minutes to let the other one be. On this machine it has to be certain that there is one:
+        a broker that was started four times in a minute looks the same."""
+        return RIVAL_DELAY if code == TAKEN_OVER or not self.endpoint.local else MAX_DELAY
 
     def _wait(self, ceiling: float, code: int | None) -> float:
         delay = self._backoff.delay(ceiling)

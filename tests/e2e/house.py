@@ -102,7 +102,7 @@ def audit(broker: Mosquitto, *options: str) -> tuple[int, dict[str, object]]:
     """Exit status and the last account of `tidegate audit`, which goes on in the same session."""
     command = [sys.executable, "-m", "gateway", "audit", "--url", broker.url, "--json"]
     command += ["--gateway", "g", "--session", "audit", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert lines, done.stderr
     return done.returncode, json.loads(lines[-1])

@@ -143,7 +143,7 @@ def test_soak(lasting: Mosquitto, tmp_path: Path) -> None:
             while time.monotonic() < until:
                 chaos.step()
                 assert gateway.status is None, "the gateway ended by itself"
-            status, after = audit(lasting, "--until-settled", "--for", "150")
+            status, after = audit(lasting, "--until-settled", "--for", "240")
         finally:
             gateway.kill()
     print(after, flush=True)

@@ -256,6 +256,26 @@ def test_after_a_rival_the_delay_may_grow_to_five_minutes(scripted: ScriptedBrok
     assert max(asked) == RIVAL_DELAY
 
 
+def test_a_local_broker_that_flaps_is_waited_for_no_longer_than_a_minute(
+    scripted: ScriptedBroker,
+) -> None:
+    """P13: by its pace alone nobody is a rival for certain; the alarm is raised all the same."""
+
+    class Widest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            asked.append(b)
+            return 0.0
+
+    asked: list[float] = []
+    with LinkRig(scripted.url, rng=Widest()) as rig:
+        for number in range(1, 12):
+            eventually(lambda: rig.connects == number)  # noqa: B023
+            scripted.cut()
+        eventually(lambda: len(asked) >= 11)
+        assert rig.told("duplicate_client")[0][0]
+    assert max(asked) == MAX_DELAY
+
+
 def test_a_broker_that_takes_bytes_and_never_acknowledges(scripted: ScriptedBroker) -> None:
     """P12, case 20: found by the acknowledgement's deadline, and everything arrives after all."""
     with LinkRig(scripted.url, window=20) as rig:
