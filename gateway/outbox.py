@@ -153,6 +153,9 @@ class Outbox:
         if key.epoch != self.epoch:
             return True
         with self._lock:
+            settled = self._core.lanes.is_settled(key)
+            if settled or timeout <= 0.0:
+                return settled
             return self._lock.wait_for(lambda: self._core.lanes.is_settled(key), timeout)
 
     def subscribe(self, wake: Callable[[], None]) -> None:
