@@ -2,4 +2,15 @@
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT: dict[str, str] = {
+    "journal_format.pack_record: 20 -> 21": "how much of a name the message shows",
+    "journal_format.guess_generation: len(segment) - TAIL -> Add": (
+        "it looks into the second header and the seal too, where no record verifies"
+    ),
+    "journal_recovery._header: disk.size(name_of(slot)) < size -> LtE": (
+        "a file of the right size is read as a whole, not in sectors: slower, the same"
+    ),
+    "journal_write.GroupWriter._parts: 0 -> 1": "every record is larger than one byte",
+    "journal_write.GroupWriter._write_group: True -> False": "both have the same length",
+    "journal_look.look_at: error.strerror or error -> And": "the words of a message",
+}

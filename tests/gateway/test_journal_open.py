@@ -140,6 +140,20 @@ def test_case_10_what_is_no_journal_at_all_is_set_aside(
     assert aside.name in said[0]
 
 
+def test_a_database_is_set_aside_with_its_companions(
+    open_as: Open, tmp_path: Path, said: list[str]
+) -> None:
+    """Either is worthless without the other, and a wal of another database spoils the next."""
+    names = ["journal.db", "journal.db-wal", "journal.db-shm"]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode() * 1000)
+    open_as("sqlite").close()
+    aside = [tmp_path / name.replace(".db", ".db.unreadable-1") for name in names]
+    assert [path.read_bytes() for path in aside[:2]] == [n.encode() * 1000 for n in names[:2]]
+    assert aside[2].exists()
+    assert "journal.db.unreadable-1" in said[0]
+
+
 def test_a_locked_database_is_a_fault_and_not_set_aside(open_as: Open, tmp_path: Path) -> None:
     open_as("sqlite").close()
     with sqlite3.connect(tmp_path / "journal.db") as other:

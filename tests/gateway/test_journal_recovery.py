@@ -290,3 +290,18 @@ def test_an_eviction_that_failed_at_its_last_sync_never_counts_later(disk: Simul
     expected = kept(ring)
     for seed in range(5):
         assert kept(opened(copy_of(disk).cut(random.Random(seed)))) == expected
+
+
+def test_case_7_what_is_damaged_while_the_ring_is_open_is_told_when_it_is_read(
+    disk: SimulatedDisk,
+) -> None:
+    ring = opened(disk)
+    fill(ring, 1, 20, size=100)
+    assert kept(ring) == list(range(1, 21))
+    place = disk.files["0000.seg"].index(b"1/7:")
+    disk.files["0000.seg"][place] ^= 1
+    assert kept(ring) == [seq for seq in range(1, 21) if seq != 7]
+    [damage] = ring.damages()
+    assert (damage.first, damage.last, damage.count) == (Key(1, 7), Key(1, 7), 1)
+    assert ring.usage().kept == 19
+    assert ring.damages() == []
