@@ -41,6 +41,16 @@ class Loop:
         run("losetup", "--detach", self._device)
 
 
+def copy_disk(image: Path, copy: Path) -> None:
+    """The disk at one moment. Who wrote to it stands still, but the file system's own threads do
+    not: metadata from before a checkpoint and a journal from behind it would be no disk at all. So
+    it is read until twice the same is read: that is how it was between the two."""
+    content, again = b"", image.read_bytes()
+    while content != again:
+        content, again = again, image.read_bytes()
+    copy.write_bytes(content)
+
+
 def judge(image: Path, mount: Path, writer: Writer, *, reordered: bool = False) -> int:
     """What the copy of the disk has: nothing that was said to be safe may be missing. Twice, for
     the second opening must find what the first one did. Then the next run sends all of it, and the

@@ -9,13 +9,12 @@ Needs root and loop devices. `TIDEGATE_CUTS=200` for a long run.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.loop import Loop, judge, run
+from tests.e2e.loop import Loop, copy_disk, judge, run
 from tests.e2e.writer import Writer
 
 CUTS = int(os.environ.get("TIDEGATE_CUTS", "50"))
@@ -70,7 +69,7 @@ def test_case_15_a_start_on_a_read_only_disk(loop: Loop, tmp_path: Path) -> None
         writer.kill()
     run("sync")
     copy = tmp_path / "copy.img"
-    shutil.copyfile(tmp_path / "disk.img", copy)
+    copy_disk(tmp_path / "disk.img", copy)
     judge(copy, tmp_path / "copy", writer)
 
 
@@ -85,7 +84,7 @@ def cut_again_and_again(writer: Writer, folder: Path) -> int:
         writer.hear(1 + number * 7 % 40)
         writer.stop()
         copy = folder / "copy.img"
-        shutil.copyfile(folder / "disk.img", copy)
+        copy_disk(folder / "disk.img", copy)
         kept += judge(copy, folder / "copy", writer)
         writer.go_on()
     return kept
