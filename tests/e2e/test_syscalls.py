@@ -26,10 +26,10 @@ ONCE = [
     ("pwrite64", "retval=100:when=12"),  # a short write
 ]
 FOR_EVER = [
-    ("fdatasync", "error=EIO:when=9+"),
-    ("pwrite64", "error=EIO:when=12+"),
-    ("pwrite64", "error=ENOSPC:when=12+"),
-    ("pwrite64", "error=EROFS:when=12+"),
+    ("fdatasync", "error=EIO:when=50+"),
+    ("pwrite64", "error=EIO:when=80+"),
+    ("pwrite64", "error=ENOSPC:when=80+"),
+    ("pwrite64", "error=EROFS:when=80+"),
 ]
 FOR_A_WHILE = [
     ("fdatasync", "error=EIO:when=9..12"),
