@@ -326,3 +326,12 @@ def test_a_cursor_made_anew_knows_what_is_settled_in_every_segment(disk: Simulat
     expected = kept(ring)
     assert kept(opened(disk.cut(random.Random(1)))) == expected
     assert disk.size("cursor.new") == size
+
+
+def test_a_mark_outlives_a_power_cut(disk: SimulatedDisk) -> None:
+    ring = opened(disk)
+    for epoch in range(1, 5):
+        ring.set_mark(Mark(epoch, epoch * 7, True))
+        for seed in range(8):
+            again = opened(copy_of(disk).cut(random.Random(seed)))
+            assert again.mark() == Mark(epoch, epoch * 7, True)
