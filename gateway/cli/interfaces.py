@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.cli.placing import place
+
 CREDENTIALS = Path("/etc/tidegate/credentials")
 """Passwords and keys, one a file, for root alone; the unit hands them to the service."""
 RASPI_CONFIG = "raspi-config"
@@ -96,12 +98,7 @@ def _run(command: tuple[str, ...]) -> str:
 
 def _write(path: Path, text: str, mode: int) -> str:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        fresh.touch(mode)
-        fresh.chmod(mode)
-        fresh.write_text(text, "utf-8")
-        fresh.replace(path)
+        place(path, text, mode)
     except OSError as error:
         return str(error)
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     except (Unusable, StateInUse, OSError, sqlite3.Error) as error:
         print(f"tidegate restore: {plainly(error)}", file=sys.stderr)
         return 1
+    os.sync()  # the backup may be thrown away now
     print(f"gateway {manifest['gateway']} of {manifest['made']} is here, its next run is {epoch}.")
     print(f"Next: tidegate check {config} && systemctl restart tidegate")
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.__main__ import DEFAULT_CONFIG
 from gateway.cli.interfaces import CREDENTIALS
+from gateway.cli.placing import place
 from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
 from gateway.link.endpoint import parse_endpoint
 from gateway.settings import BusSettings, Settings
@@ -45,8 +46,7 @@ def run(args: argparse.Namespace) -> int:
         print(text, end="")
         return 0
     try:
-        DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-        DROP_IN.write_text(text, "utf-8")
+        place(DROP_IN, text)
     except OSError as error:
         print(f"tidegate unit: {DROP_IN}: {error.strerror}; try sudo", file=sys.stderr)
         return 1
