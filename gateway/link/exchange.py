@@ -187,17 +187,18 @@ class Exchange:
 
     def ended(self, lost: Lost) -> int:
         """Closes, and gives back what was in flight; how many entries that were."""
+        now = self._clock.monotonic()
         self.connection.close()
         self._count()
         if self._opened is not None:
             # Answers that came before the end count: at QoS 2 they are the truth.
             try:
-                self._sender.settle(self.connection, self._clock.monotonic())
+                self._sender.settle(self.connection, now)
             except Exception:
                 log.exception("the last answers were not taken in")
         in_flight = self._sender.flights.messages()
         keys = self._sender.lost(self.connection)
-        guilty = self._suspects.dropped(in_flight, lost.by_broker, self.connection.proven)
+        guilty = self._suspects.dropped(in_flight, lost.by_broker, self.connection.proven, now)
         if guilty is not None:
             self._sender.blame(guilty, HANGS_UP)
         return len(keys)

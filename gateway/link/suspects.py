@@ -17,6 +17,9 @@ Message = tuple[Name, ...]
 
 STRIKES_TO_WATCH = 2
 STRIKES_OUT = 3
+CERTAIN_AFTER = 10.0
+"""Seconds over which an entry has to be the one: a line that flaps may be cut three times running
+in the same moment, and what is shelved waits for somebody to come."""
 
 
 class Suspects:
@@ -24,8 +27,9 @@ class Suspects:
 
     A drop by the broker while messages are in flight is a strike against all of them. After two,
     messages go one at a time. Three drops in a row, each by the broker, each while the same message
-    was alone in flight on a connection that had carried others, and it is the message. When
-    everything that was in flight at a drop has been answered, nobody is suspected any more.
+    was alone in flight on a connection that had carried others, and it is the message; an entry,
+    which goes to the shelf for it, has ten seconds to be answered. When everything that was in
+    flight at a drop has been answered, nobody is suspected any more.
     """
 
     def __init__(self) -> None:
@@ -36,6 +40,7 @@ class Suspects:
         self._watched: set[Name] = set()
         self._alone: Message = ()
         self._strikes = 0
+        self._since = 0.0
 
     @property
     def watching(self) -> bool:
@@ -54,11 +59,12 @@ class Suspects:
             self._alone, self._strikes = (), 0
 
     def dropped(
-        self, in_flight: Sequence[Message], by_broker: bool, proven: bool
+        self, in_flight: Sequence[Message], by_broker: bool, proven: bool, now: float
     ) -> Message | None:
         """The connection ended. The guilty message, if it is found out.
 
-        by_broker: the broker closed; proven: it had answered something on this connection.
+        by_broker: the broker closed; proven: it had answered something on this connection. now:
+        monotonic seconds.
         """
         if not in_flight or not by_broker or not proven:
             return None
@@ -67,9 +73,15 @@ class Suspects:
         if len(in_flight) > 1:
             return None
         if in_flight[0] != self._alone:
-            self._alone, self._strikes = in_flight[0], 0
+            self._alone, self._strikes, self._since = in_flight[0], 0, now
         self._strikes += 1
-        if self._strikes < STRIKES_OUT:
+        if self._strikes < STRIKES_OUT or now < self._since + _patience(in_flight[0]):
             return None
         self.clear()
         return in_flight[0]
+
+
+def _patience(message: Message) -> float:
+    """A notice is left out, and a batch made smaller, without harm."""
+    (first, *rest) = message
+    return 0.0 if rest or isinstance(first, str) else CERTAIN_AFTER

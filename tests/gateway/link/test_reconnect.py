@@ -26,7 +26,7 @@ from gateway.link.decisions import (
 )
 from gateway.link.pulse import Pulse
 from gateway.link.reasons import CREDENTIALS, OVERLOADED, least_wait
-from gateway.link.suspects import Suspects
+from gateway.link.suspects import Message, Suspects
 from gateway.link.terms import Versions
 from gateway.model import Key
 from tests.brokers import Listener, Mosquitto, eventually
@@ -164,8 +164,8 @@ def test_an_innocent_message_is_not_blamed_for_a_bad_network() -> None:
     """P4: a cut line is not the broker's doing, nor is an end before anything was answered."""
     suspects = Suspects()
     one = (Key(1, 1),)
-    for by_broker, proven in ((False, True), (True, False)) * 10:
-        assert suspects.dropped([one], by_broker, proven) is None
+    for now, (by_broker, proven) in enumerate(((False, True), (True, False)) * 10):
+        assert suspects.dropped([one], by_broker, proven, now * 60.0) is None
     assert not suspects.one_at_a_time
 
 
@@ -173,13 +173,25 @@ def test_the_one_that_was_alone_three_times_in_a_row() -> None:
     suspects = Suspects()
     one, two = (Key(1, 1),), (Key(1, 2),)
     for _ in range(2):
-        assert suspects.dropped([one, two], True, True) is None
+        assert suspects.dropped([one, two], True, True, 100.0) is None
     assert suspects.one_at_a_time
-    assert suspects.dropped([one], True, True) is None
+    assert suspects.dropped([one], True, True, 100.0) is None
     suspects.answered(list(one))
-    verdicts = [suspects.dropped([two], True, True) for _ in range(3)]
+    verdicts = [suspects.dropped([two], True, True, now) for now in (101.0, 106.0, 111.0)]
     assert verdicts == [None, None, two]
     assert not suspects.watching
+
+
+def test_an_entry_is_not_given_up_for_a_line_that_flaps_for_seconds() -> None:
+    suspects, entry = Suspects(), (Key(1, 1),)
+    assert {suspects.dropped([entry], True, True, 100 + n / 10) for n in range(99)} == {None}
+    assert suspects.dropped([entry], True, True, 110.0) == entry
+
+
+@pytest.mark.parametrize("message", [("tidegate/g/about",), (Key(1, 1), Key(1, 2))])
+def test_what_is_not_lost_by_it_is_left_out_at_once(message: Message) -> None:
+    suspects = Suspects()
+    assert [suspects.dropped([message], True, True, 100.0) for _ in range(3)][-1] == message
 
 
 # Against brokers.

@@ -135,7 +135,7 @@ def test_a_message_that_the_broker_hangs_up_on(scripted: ScriptedBroker) -> None
         good = [rig.outbox.append(sample(value)) for value in (1.0, 2.0)]
         bad = rig.outbox.append(sample(666.0))
         good += [rig.outbox.append(sample(value)) for value in (3.0, 4.0)]
-        eventually(lambda: sorted(rig.outbox.done) == good)
+        rig.until(lambda: sorted(rig.outbox.done) == good)
         assert rig.outbox.shelf == {bad: "the broker hangs up whenever it is sent"}
 
 
@@ -172,7 +172,7 @@ def test_mosquitto_with_a_packet_limit(broker: Mosquitto, protocol: str) -> None
         eventually(lambda: rig.up)
         big = rig.outbox.append(Alarm("a", STAMP, AlarmState.RAISED, "x" * 5000), Klass.ALARM)
         small = rig.outbox.append(sample())
-        eventually(lambda: rig.outbox.done == [small] and big in rig.outbox.shelf)
+        rig.until(lambda: rig.outbox.done == [small] and big in rig.outbox.shelf)
 
 
 def test_mosquitto_that_denies_one_topic(broker: Mosquitto) -> None:
