@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from gateway.link.pacing import TokenBucket
+
 RATE = 25.0  # commands a second on one topic, in the long run
 BURST = 50.0  # commands on one topic at once
 TOPICS = 64
@@ -17,16 +19,16 @@ TELL_EVERY = 60.0  # seconds
 
 class Flood:
     def __init__(self) -> None:
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._unread = 0
         self._told = float("-inf")
 
     def passes(self, topic: str, now: float) -> bool:
         """Whether one more command on this topic is looked at. now: monotonic seconds."""
-        tokens, filled = self._buckets.pop(topic, (BURST, now))
-        tokens = min(BURST, tokens + (now - filled) * RATE)
-        passes = tokens >= 1.0
-        self._buckets[topic] = (tokens - passes, now)
+        bucket = self._buckets.pop(topic, None) or TokenBucket(RATE, BURST)
+        passes = bucket.available(now) >= 1
+        bucket.spend(int(passes))
+        self._buckets[topic] = bucket
         if len(self._buckets) > TOPICS:
             self._buckets.popitem(last=False)
         self._unread += not passes
