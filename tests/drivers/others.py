@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from drivers.base import DriverError, I2CBus
-from tests.fakes import FakeClock
+from drivers.base import DriverError, I2CBus, Sensor
+from gateway.attached import steps_of
+from tests.fakes import FakeClock, finish, values
+
+
+def ours(sensor: Sensor, clock: FakeClock) -> dict[str, Any]:
+    """What our driver reads first, by channel."""
+    finish(steps_of(sensor.start()), clock)
+    return dict(values(finish(steps_of(sensor.read()), clock)))
 
 
 class BlinkaI2C:

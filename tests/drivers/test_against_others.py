@@ -1,7 +1,6 @@
 """Maintained drivers of others and ours on the same simulated chip, on random values."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,30 +32,11 @@ from drivers.simulated import (
     tsl2591,
 )  # fmt: skip
 from drivers.simulated.bus import Chip, SimulatedI2CBus
-from gateway.attached import steps_of
-from tests.drivers.others import BlinkaI2C, SMBusFront
-from tests.fakes import FakeClock, finish, values
+from tests.drivers.others import BlinkaI2C, SMBusFront, ours
+from tests.fakes import FakeClock, finish
 
 RANDOM = random.Random(20261126)
 ROUNDS = 8
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """What the others sleep passes on the chips' clock."""
-    clock = FakeClock()
-
-    def sleep(seconds: float) -> None:
-        clock.now += seconds
-
-    monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(time, "monotonic", clock)
-    return clock
-
-
-def ours(sensor: Sensor, clock: FakeClock) -> dict[str, Any]:
-    finish(steps_of(sensor.start()), clock)
-    return dict(values(finish(steps_of(sensor.read()), clock)))
 
 
 def on_bus(address: int, chip: Chip, clock: FakeClock) -> tuple[SimulatedI2CBus, BlinkaI2C]:

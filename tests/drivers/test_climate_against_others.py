@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,33 +36,14 @@ from drivers.simulated import (
     tmp117,
 )
 from drivers.simulated.bus import SimulatedI2CBus
-from gateway.attached import steps_of
-from tests.drivers.others import BlinkaI2C
-from tests.fakes import FakeClock, finish, values
+from tests.drivers.others import BlinkaI2C, ours
+from tests.fakes import FakeClock
 
 RANDOM = random.Random(20261127)
 ROUNDS = 6
 RANGES = {"temperature": (-30.0, 70.0), "pressure": (900.0, 1080.0), "humidity": (5.0, 95.0)}
 TOLERANCE = {"temperature": 0.02, "pressure": 0.05, "humidity": 0.05, "illuminance": 0.1}
 CLIMATE = {"temperature": "temperature", "humidity": "relative_humidity"}
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """What the others sleep passes on the chips' clock."""
-    clock = FakeClock()
-
-    def sleep(seconds: float) -> None:
-        clock.now += seconds
-
-    monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(time, "monotonic", clock)
-    return clock
-
-
-def ours(sensor: Sensor, clock: FakeClock) -> dict[str, Any]:
-    finish(steps_of(sensor.start()), clock)
-    return dict(values(finish(steps_of(sensor.read()), clock)))
 
 
 @pytest.mark.parametrize(

@@ -14,25 +14,12 @@ from gateway.journal_disk import RealDisk
 from gateway.journal_format import DATA, SEAL_MAGIC
 from gateway.journal_open import open_ring
 from gateway.journal_recovery import LEAST, layout, slots_of
-from gateway.journal_ring import Ring
 from gateway.model import Key
 from tests.gateway.fake_disk import Failing, SimulatedDisk, copy_of
 from tests.gateway.journal_contract import fill, fill_up, keys, record
+from tests.gateway.small_ring import SIZE, kept, opened, silent
 
-SIZE = 128 << 10
 SLOTS, SEGMENT = layout(SIZE)
-
-
-def silent(_: str) -> None:
-    """Nothing is reported in these tests."""
-
-
-def opened(disk: SimulatedDisk) -> Ring:
-    return open_ring(disk, SIZE, 0, silent)
-
-
-def kept(ring: Ring) -> list[int]:
-    return keys(ring.read(None, 10_000))
 
 
 @pytest.fixture

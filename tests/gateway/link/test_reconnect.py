@@ -251,21 +251,28 @@ def test_a_second_client_with_our_id(broker: Mosquitto, protocol: str) -> None:
         rig.until(lambda: [r for r, _ in rig.told("duplicate_client")] == [True, False])
 
 
+class _Widest(random.Random):
+    """asked: the longest delay that each try might have had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.asked.append(b)
+        return 0.0
+
+
 def test_after_a_rival_the_delay_may_grow_to_five_minutes(scripted: ScriptedBroker) -> None:
     """P13: `delay up to 5 min`."""
 
-    class Widest(random.Random):
-        def uniform(self, a: float, b: float) -> float:
-            asked.append(b)
-            return 0.0
-
-    asked: list[float] = []
-    with LinkRig(scripted.url, rng=Widest()) as rig:
+    dice = _Widest()
+    with LinkRig(scripted.url, rng=dice) as rig:
         for number in range(1, 12):
             eventually(lambda: rig.connects == number)  # noqa: B023
             scripted.dismiss(0x8E)
-        eventually(lambda: len(asked) >= 11)
-    assert max(asked) == RIVAL_DELAY
+        eventually(lambda: len(dice.asked) >= 11)
+    assert max(dice.asked) == RIVAL_DELAY
 
 
 def test_a_local_broker_that_flaps_is_waited_for_no_longer_than_a_minute(
@@ -273,19 +280,14 @@ def test_a_local_broker_that_flaps_is_waited_for_no_longer_than_a_minute(
 ) -> None:
     """P13: by its pace alone nobody is a rival for certain; the alarm is raised all the same."""
 
-    class Widest(random.Random):
-        def uniform(self, a: float, b: float) -> float:
-            asked.append(b)
-            return 0.0
-
-    asked: list[float] = []
-    with LinkRig(scripted.url, rng=Widest()) as rig:
+    dice = _Widest()
+    with LinkRig(scripted.url, rng=dice) as rig:
         for number in range(1, 12):
             eventually(lambda: rig.connects == number)  # noqa: B023
             scripted.cut()
-        eventually(lambda: len(asked) >= 11)
+        eventually(lambda: len(dice.asked) >= 11)
         assert rig.told("duplicate_client")[0][0]
-    assert max(asked) == MAX_DELAY
+    assert max(dice.asked) == MAX_DELAY
 
 
 def test_a_broker_that_takes_bytes_and_never_acknowledges(scripted: ScriptedBroker) -> None:
