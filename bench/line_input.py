@@ -50,7 +50,7 @@ commit_every = {commit}
 durability = "{durability}"
 """
 
-ANSWER_EVERY = 0.01
+ANSWER_EVERY = 0.02
 """Seconds between two answers to the feeder: it waits for none of them, so one covers many."""
 
 RENAMED = {"seq": "number", "ts": "due"}

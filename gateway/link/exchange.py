@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import operator
-import select
 
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
 from gateway.link.connection import Connection
 from gateway.link.decisions import QUOTA_PAUSE, STABLE, overdue
+from gateway.link.ears import Ears
 from gateway.link.flights import Settled
 from gateway.link.hello import Lost
 from gateway.link.inbound import Inbox
@@ -63,6 +63,7 @@ class Exchange:
         self._paused_until = 0.0
         self._leaving = False
         self._line, self._bell = connection.fileno(), waker.fileno()
+        self._ears = Ears(self._line, self._bell)
         self._chores_at = 0.0
         self._quiet = True
         self._counted = (0, 0, 0, 0)
@@ -106,25 +107,23 @@ class Exchange:
 
     def _wait(self, at_most: float) -> bool:
         """Until there is something to do; whether something may have come from the broker."""
-        line, bell = self._line, self._bell
         now = self._clock.monotonic()
-        writers = [line] if self.connection.wants_write else []
+        writing = self.connection.wants_write
         # While readings come one after the other, the answers to several are read together.
         heap = self._read_at + HEAP - now
-        if 0.0 < heap < at_most and not writers and self._sender.patient:
-            readable, _, _ = select.select([bell], [], [], heap)
-            if not readable or heap < HEAP / 4:
-                readable.append(line)
+        if 0.0 < heap < at_most and not writing and self._sender.patient:
+            rang, heard = self._ears.wait(heap, line=False, writing=False)
+            heard = heard or not rang or heap < HEAP / 4
         else:
             timeout = min(at_most, self._timeout(now))
-            readable, _, _ = select.select([line, bell], writers, [], timeout)
-        self._quiet = not readable
-        if bell in readable:
-            self._waker.drain()
-        if bell in readable or self._quiet:
+            rang, heard = self._ears.wait(timeout, line=True, writing=writing)
+        self._quiet = not (rang or heard)
+        if rang:
+            self._waker.heard()
+        if rang or self._quiet:
             # After a quiet turn too: a wake-up that was lost must not hold readings back for ever.
             self._sender.woken()
-        return line in readable
+        return heard
 
     def _timeout(self, now: float) -> float:
         turn = min(TURN, self.connection.wait(now))
@@ -188,6 +187,7 @@ class Exchange:
     def ended(self, lost: Lost) -> int:
         """Closes, and gives back what was in flight; how many entries that were."""
         now = self._clock.monotonic()
+        self._ears.close()
         self.connection.close()
         self._count()
         if self._opened is not None:

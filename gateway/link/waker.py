@@ -33,6 +33,10 @@ class Waker:
             pass
         self._awake = False
 
+    def heard(self) -> None:
+        """As `drain`, for who waits for edges and need not read."""
+        self._awake = False
+
     def fileno(self) -> int:
         return self._event
 

@@ -42,6 +42,8 @@ class Wire:
         self._in = b""
         self._at = 0
         self._out = bytearray()
+        self.unsent = 0
+        """Bytes that the socket has not taken yet."""
         self.received = self.reads = 0
         self.sent = self.writes = 0
         self.trouble: OSError | None = None
@@ -84,6 +86,7 @@ class Wire:
     def send(self, data: bytes | bytearray) -> int:
         """Into the buffer, whole; `flush` sends it."""
         self._out += data
+        self.unsent += len(data)
         return len(data)
 
     def flush(self) -> int:
@@ -98,6 +101,7 @@ class Wire:
             if count == 0:
                 break
             del self._out[:count]
+            self.unsent -= count
             self.sent += count
             self.writes += 1
         return self.sent - before
@@ -109,10 +113,6 @@ class Wire:
             return True
         pending = getattr(self._stream, "pending", None)
         return pending is not None and pending() > 0
-
-    @property
-    def unsent(self) -> int:
-        return len(self._out)
 
     def fileno(self) -> int:
         return self._stream.fileno()
