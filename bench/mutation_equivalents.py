@@ -7,13 +7,9 @@ EQUIVALENT: dict[str, str] = {
     "journal_format.guess_generation: len(segment) - TAIL -> Add": (
         "it looks into the second header and the seal too, where no record verifies"
     ),
-    "journal_recovery._header: disk.size(name_of(slot)) < size -> LtE": (
-        "a file of the right size is read as a whole, not in sectors: slower, the same"
-    ),
     "journal_write.GroupWriter._parts: 0 -> 1": "every record is larger than one byte",
     "journal_write.GroupWriter._write_group: True -> False": "both have the same length",
     "journal_look.look_at: error.strerror or error -> And": "the words of a message",
     "journal_format.Index.place: key.seq - self.seqs[0] -> Add": "a wrong guess is searched for",
     "journal_move.: 500 -> 501": "how many records are copied at a time",
-    "journal_ring.Ring.forget: at > start -> GtE": "a segment with nothing to settle is read",
 }

@@ -45,6 +45,7 @@ TESTS = (
     "test_outbox_faults.py",
     "test_journal_recovery.py",
     "test_journal_room.py",
+    "test_journal_fresh.py",
     "test_outbox_cuts.py",
     "test_journal_model.py",
 )

@@ -88,7 +88,9 @@ def _merge(chunks: Sequence[Chunk]) -> Step | None:
 
 
 def _expire(chunks: Sequence[Chunk], before: float) -> Step | None:
-    old = [chunk for chunk in chunks if 0.0 < chunk.newest < before and chunk.bytes > chunk.dear]
+    """Two chunks with nothing but what is dear are one by now, if they fit: so where a pair is
+    chosen, there is telemetry that goes."""
+    old = [chunk for chunk in chunks if 0.0 < chunk.newest < before]
     for chunk in old:
         if not chunk.dear:
             return Step(GapReason.EXPIRED, (chunk,), chunk.level)
@@ -109,16 +111,15 @@ def _thin(chunks: Sequence[Chunk]) -> Step | None:
 
 
 def _oldest(chunks: Sequence[Chunk]) -> Step | None:
+    """Of a pair that fits, one has telemetry that goes, as with what expired."""
     with_telemetry = [chunk for chunk in chunks if chunk.bytes > chunk.dear]
     for chunk in with_telemetry[:1]:
         if not chunk.dear:
             return Step(GapReason.OLDEST, (chunk,), 0, until=chunk.last)
     for one, two in _pairs(chunks, _dear, _all):
-        if one in with_telemetry:
-            return Step(GapReason.OLDEST, (one, two), two.level, until=one.last)
+        return Step(GapReason.OLDEST, (one, two), two.level, until=one.last)
     for one, two in _pairs(chunks, _dear, _dear):
-        if one in with_telemetry or two in with_telemetry:
-            return Step(GapReason.OLDEST, (one, two), 0, until=two.last)
+        return Step(GapReason.OLDEST, (one, two), 0, until=two.last)
     for chunk in with_telemetry:
         if not chunk.dear:
             return Step(GapReason.OLDEST, (chunk,), 0, until=chunk.last)
@@ -126,9 +127,9 @@ def _oldest(chunks: Sequence[Chunk]) -> Step | None:
 
 
 def _dearest(chunks: Sequence[Chunk]) -> Step | None:
-    for chunk in chunks[:1]:
-        return Step(GapReason.OLDEST, (chunk,), 0, until=chunk.last, dear=True)
-    return None
+    if not chunks:
+        return None
+    return Step(GapReason.OLDEST, (chunks[0],), 0, until=chunks[0].last, dear=True)
 
 
 def choose(

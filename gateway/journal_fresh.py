@@ -46,8 +46,9 @@ class Fresh:
         return slot in self._slots
 
     def add(self, slot: int) -> None:
-        """Its file is new, and the directory synced."""
+        """Its file is new."""
         self._slots.add(slot)
+        self._named = False
 
     def fill(self, slot: int) -> int:
         """Durable when it returns, the file's name too. Gives the bytes written. OSError.

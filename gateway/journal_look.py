@@ -14,10 +14,9 @@ from typing import Protocol
 
 from gateway.journal import Damage, JournalFault, JournalUsage, Record
 from gateway.journal_disk import RealDisk
+from gateway.journal_files import size_of_segments, slots_of
 from gateway.journal_format import NewerFormat
-from gateway.journal_recovery import slots_of
 from gateway.journal_ring import Ring
-from gateway.journal_segment import name_of
 from gateway.model import Key, Klass
 
 BATCH = 500
@@ -85,9 +84,12 @@ def look_at(journal: Path, size: int = 0) -> Look:
 def _ring(directory: Path) -> Ring:
     disk = ReadOnlyDisk(directory)
     slots = slots_of(disk)
-    if not slots:
-        raise JournalFault(f"{directory}: there is no ring: no file is named as its segments are")
-    return Ring(disk, max(slots) + 1, disk.size(name_of(slots[0])))
+    size = size_of_segments(disk, slots)
+    if not size:
+        raise JournalFault(
+            f"{directory}: there is no ring: no file has its segments' name and size"
+        )
+    return Ring(disk, max(slots) + 1, size)
 
 
 def kept(look: Look, low: Klass = Klass.TELEMETRY) -> Iterator[Record]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from gateway.journal import Journal, JournalFault
 from gateway.journal_disk import Disk, RealDisk
+from gateway.journal_files import allocate
 from gateway.journal_format import NewerFormat
 from gateway.journal_move import is_left, move, path_of
-from gateway.journal_recovery import allocate
 from gateway.journal_ring import Ring
 
 Report = Callable[[str], None]

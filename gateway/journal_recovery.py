@@ -6,12 +6,12 @@ told by `Ring.damages`, and set aside or marked as dealt with only after its acc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.journal import Damage, JournalFault
+from gateway.journal import Damage
 from gateway.journal_cursor import Cursor
 from gateway.journal_disk import Disk
+from gateway.journal_files import slots_of
 from gateway.journal_format import (
     DATA,
     RECORD,
@@ -26,9 +26,6 @@ from gateway.journal_format import (
 from gateway.journal_fresh import is_filled
 from gateway.journal_segment import Segment, name_of, read_all
 from gateway.model import Key
-
-LEAST = 8
-"""Segments without which there is no ring: two as a reserve, one to merge into, one to write."""
 
 
 @dataclass(slots=True)
@@ -48,56 +45,6 @@ class Found:
     wrecked: list[int] = field(default_factory=list)
     generation: int = 0
     damages: list[Damage] = field(default_factory=list)
-
-
-def layout(size: int) -> tuple[int, int]:
-    """Bytes of a new ring: how many segments, and their size; 1 MiB where that makes 16 of them."""
-    segment = min(1 << 20, max(8192, size // 16 // 4096 * 4096))
-    return max(LEAST, size // segment), segment
-
-
-def allocate(
-    disk: Disk, size: int, keep_free: int, report: Callable[[str], None]
-) -> tuple[int, int]:
-    """Make the files that are missing; how many slots there are, and their bytes.
-
-    All room is taken at the start, so that a disk that fills up later does not matter. Nothing is
-    synced here, so that no slow disk holds a start back: a file whose name a power cut takes is
-    made again. A ring that was made with another size keeps the size of its segments; it grows, and
-    does not shrink. JournalFault when there are too few.
-    """
-    try:
-        there = slots_of(disk)
-        wanted, segment = layout(size)
-        if there:
-            segment = disk.size(name_of(there[0]))
-            wanted = max(LEAST, size // max(1, segment))
-        _make(disk, [s for s in range(wanted) if s not in there], segment, keep_free, report)
-        there = slots_of(disk)
-    except OSError as error:
-        raise JournalFault(f"journal: cannot be made: {error}") from error
-    if len(there) < LEAST:
-        raise JournalFault(f"journal: only {len(there)} of {wanted} segments could be made")
-    return max(there) + 1, segment
-
-
-def _make(
-    disk: Disk, slots: list[int], size: int, keep_free: int, report: Callable[[str], None]
-) -> None:
-    made = 0
-    try:
-        for slot in slots:
-            if slot >= LEAST and disk.free() - size < keep_free:
-                report(f"journal: only {slot} segments, so that {keep_free} bytes stay free")
-                break
-            disk.create(name_of(slot), size)
-            made += 1
-    except OSError as error:
-        report(f"journal: {len(slots) - made} segments could not be made: {error}")
-
-
-def slots_of(disk: Disk) -> list[int]:
-    return sorted(int(n[:-4]) for n in disk.names() if n.endswith(".seg") and n[:-4].isdigit())
 
 
 def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
@@ -131,14 +78,12 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
 
 def _header(disk: Disk, slot: int, size: int) -> Header | None:
     """The later of the two copies."""
-    data = read_all(disk, name_of(slot), size) if disk.size(name_of(slot)) < size else b""
     copies = []
     for at in (0, size - TAIL):
         try:
-            sector = data[at : at + SECTOR] if data else disk.read(name_of(slot), at, SECTOR)
+            copies.append(unpack_header(disk.read(name_of(slot), at, SECTOR)))
         except OSError:
             continue  # one bad block: the other copy is elsewhere
-        copies.append(unpack_header(sector))
     return max((c for c in copies if c), key=lambda c: c.generation, default=None)
 
 
@@ -212,7 +157,7 @@ def _settle(found: Found) -> None:
     """In order of key. A segment without anything that is kept is free, but for the newest."""
     for segment in [s for s in found.segments if s.last is None]:
         _free(found, segment)
-    found.segments.sort(key=lambda s: (s.first or Key(0, 0), s.generation))
+    found.segments.sort(key=_place)
     for segment in found.segments:
         if segment.is_settled_beyond():
             segment.sealed = True  # a write to it had failed: it is not written to again
@@ -223,6 +168,11 @@ def _settle(found: Found) -> None:
         _free(found, found.segments[-1])
 
 
+def _place(segment: Segment) -> tuple[Key, int]:
+    assert segment.first
+    return segment.first, segment.generation
+
+
 def _without_copies(disk: Disk, found: Found) -> None:
     """A write that failed was repeated elsewhere, and what eviction left was written anew: of two
     segments with the same keys the later one counts."""
@@ -231,7 +181,7 @@ def _without_copies(disk: Disk, found: Found) -> None:
         cut = min((s.first for s in later if s.first and _overlap(segment, s)), default=None)
         if cut is not None:
             _cut(disk, segment, cut)
-        if segment.last is None or (cut is not None and not segment.kept):
+        if cut is not None and not segment.kept:
             _free(found, segment)
             found.replaced.append(segment)
         else:
@@ -277,7 +227,7 @@ def _tail(found: Found, before: Segment | None, after: Segment | None, end: Key)
     last = before.last if before else None
     first = Key(last.epoch, last.seq + 1) if last else Key(max(1, end.epoch - 1), 1)
     follows = before is not None and (after is None or after.generation == before.generation + 1)
-    if before is not None and follows and not before.sealed:
+    if before is not None and follows and not before.told:
         text = f"journal: the records of {before.name} behind {last} are gone"
         found.damages.append(Damage(first, end, 0, text))
     elif found.wrecked:
@@ -289,8 +239,9 @@ def _tail(found: Found, before: Segment | None, after: Segment | None, end: Key)
 def _is_torn(disk: Disk, segment: Segment) -> bool:
     """Whether a later record begins behind the end that does not verify. What is left from an
     earlier use has lower keys."""
+    assert segment.last
     data = disk.read(segment.name, segment.end, RECORD.size)
     if len(data) < RECORD.size or data[:4] != RECORD_MAGIC:
         return False
     epoch, seq = RECORD.unpack(data)[7:9]
-    return segment.last is None or Key(epoch, seq) > segment.last
+    return Key(epoch, seq) > segment.last

@@ -42,7 +42,6 @@ class Ring:
             self._writing = GroupWriter(self._space)
             mark = self._cursor.mark()
             keys = [s.last for s in self._space.segments]
-            keys += [s.header.previous for s in self._space.segments]
             keys.append(mark.written if mark else None)
             self._space.last = max((key for key in keys if key is not None), default=None)
             self._go_on()
@@ -155,6 +154,8 @@ class Ring:
 
     def evict(self, chunks: Sequence[Chunk], going: Collection[Key], level: int) -> list[Key]:
         old, inside = self._of(chunks), self.records(chunks)
+        if not old:
+            return []
         stay = [record for record in inside if record.key not in going]
         if sum(map(size_of, stay)) > self._space.capacity:
             raise ValueError("what stays does not fit into one chunk")
@@ -162,7 +163,7 @@ class Ring:
         with self._faults("write"):
             space.bury()
             new = self._rewrite(old, stay, level) if stay else None
-            at = space.segments.index(old[0]) if old else 0
+            at = space.segments.index(old[0])
             space.replace(old)
             if new is not None:
                 space.segments.insert(at, new)

@@ -82,8 +82,7 @@ class Space:
         self._settle_replaced()
         self.cursor.sync()
         slot = self.free.pop(0)
-        self._generation += 1
-        segment = Segment(slot, Header(self._generation, level, replaces, previous), self.size)
+        segment = self._of_new_generation(slot, level, replaces, previous)
         try:
             if slot in self._fresh:
                 self.written += self._fresh.fill(slot)
@@ -97,6 +96,16 @@ class Space:
         self._settled.pop(slot, None)
         self.remember(segment, Index())
         return segment
+
+    def _of_new_generation(
+        self,
+        slot: int,
+        level: int = 0,
+        replaces: tuple[int, ...] = (),
+        previous: Key | None = None,
+    ) -> Segment:
+        self._generation += 1
+        return Segment(slot, Header(self._generation, level, replaces, previous), self.size)
 
     def prepare(self) -> bool:
         """Fill one free segment that was never used; False when there is none. OSError."""
@@ -135,14 +144,14 @@ class Space:
         whole at the next start, or once those others are gone. OSError."""
         while self._ghosts:
             slot = self._ghosts[-1]
-            self._generation += 1
-            empty = Segment(slot, Header(self._generation), self.size)
+            empty = self._of_new_generation(slot)
             try:
                 empty.write_header(self.disk)
                 self.disk.sync(empty.name)
             except OSError:
-                if not self._replace_file(slot, f"{QUARANTINE}slot-{slot}"):
+                if not self._replace_file(slot):
                     raise
+                self.free.remove(slot)
             self._ghosts.pop()
 
     def release(self, segment: Segment) -> None:
@@ -242,20 +251,25 @@ class Space:
 
     def _set_wrecks_aside(self, but: int = 0) -> None:
         while len(self.wrecked) > but:
-            slot = self.wrecked[-1]
-            if not self._replace_file(slot, f"{QUARANTINE}slot-{slot}"):
-                return  # tried again at the next start
+            if not self._replace_file(self.wrecked[-1]):
+                return  # tried again with the next
             self.wrecked.pop()
-            self.free.append(slot)
 
-    def _replace_file(self, slot: int, aside: str) -> bool:
-        """A new file for the slot; the old one is set aside. False when that cannot be."""
+    def _replace_file(self, slot: int) -> bool:
+        """The slot's file is set aside, and a new one is free for use. False when that cannot be;
+        where it only cannot be made, as on a full disk, the ring does without until it is opened
+        again."""
+        name = name_of(slot)
         try:
-            self.disk.rename(name_of(slot), aside)
-            self.disk.create(name_of(slot), self.size)
+            if name in self.disk.names():
+                self.disk.rename(name, f"{QUARANTINE}slot-{slot}")
             self.disk.sync_directory()
         except OSError:
             return False
+        try:
+            self.disk.create(name, self.size)
+        except OSError:
+            return True
+        self.free.append(slot)
         self._fresh.add(slot)
-        self._settled.pop(slot, None)
         return True

@@ -35,18 +35,24 @@ class SimulatedDisk:
         return sorted(self.files)
 
     def size(self, name: str) -> int:
+        self._find(name)
         return len(self.files[name])
+
+    def _find(self, name: str) -> None:
+        if name not in self.files:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", name)
 
     def read(self, name: str, offset: int, count: int) -> bytes:
         self.before("read", name)
+        self._find(name)
         return bytes(self.files[name][offset : offset + count])
 
     def write(self, name: str, offset: int, data: bytes) -> None:
+        self._find(name)
         try:
             self.before("write", name)
         except OSError:
-            if name in self.files:
-                self._put(name, offset, data[: len(data) // 2])
+            self._put(name, offset, data[: len(data) // 2])
             raise
         self._put(name, offset, data)
 
@@ -56,6 +62,7 @@ class SimulatedDisk:
         self._dirty[name].update(range(offset // SECTOR, last + 1))
 
     def sync(self, name: str) -> None:
+        self._find(name)
         try:
             self.before("sync", name)
         except OSError:
@@ -73,6 +80,8 @@ class SimulatedDisk:
 
     def create(self, name: str, size: int) -> None:
         self.before("create", name)
+        if name in self.files:
+            raise FileExistsError(errno.EEXIST, "File exists", name)
         if size > self.free():
             raise OSError(errno.ENOSPC, "No space left on device")
         self.files[name] = bytearray(size)
@@ -85,6 +94,7 @@ class SimulatedDisk:
 
     def drop_cache(self, name: str) -> None:
         self.before("drop", name)
+        self._find(name)
         unsynced = {s: self.files[name][s * SECTOR : (s + 1) * SECTOR] for s in self._dirty[name]}
         self.files[name] = bytearray(self._medium[name])
         for sector, data in unsynced.items():
@@ -92,14 +102,14 @@ class SimulatedDisk:
 
     def rename(self, old: str, new: str) -> None:
         self.before("rename", old)
+        self._find(old)
         for table in (self.files, self._medium):
             table[new] = table.pop(old)
         self._dirty[new] = self._dirty.pop(old)
 
     def remove(self, name: str) -> None:
         self.before("remove", name)
-        if name not in self.files:
-            raise FileNotFoundError(errno.ENOENT, "No such file or directory", name)
+        self._find(name)
         del self.files[name], self._medium[name], self._dirty[name]
 
     def free(self) -> int:

@@ -93,6 +93,12 @@ def test_the_dear_part_of_two_expired_chunks_becomes_one() -> None:
     assert plan([one, two, young], NOW) == Step(GapReason.EXPIRED, (one, two), 1)
 
 
+def test_what_expired_goes_where_an_old_neighbour_has_only_what_is_dear() -> None:
+    one, two = chunk(0, 500, dear=500, newest=1.0), chunk(1, newest=2.0, dear=300)
+    assert plan([one, two, chunk(2)], NOW) == Step(GapReason.EXPIRED, (one, two), 0)
+    assert plan([two, one, chunk(2)], NOW) == Step(GapReason.EXPIRED, (two, one), 0)
+
+
 def test_expired_chunks_without_room_to_keep_what_is_dear_wait() -> None:
     one, two = chunk(0, newest=1.0, dear=600), chunk(1, newest=1.0, dear=600)
     step = plan([one, two, *full(6)[2:]], NOW)
@@ -125,6 +131,11 @@ def test_the_younger_half_is_not_thinned() -> None:
     chunks = [*full(2, level=3), *full(4)[2:]]
     step = plan(chunks, 0.0)
     assert step == Step(GapReason.OLDEST, (chunks[0],), 0, until=chunks[0].last)
+
+
+def test_not_even_its_oldest_pair_is_thinned_with_the_one_before() -> None:
+    chunks = [chunk(0, level=3), *full(4)[1:]]
+    assert plan(chunks, 0.0) == Step(GapReason.OLDEST, (chunks[0],), 0, until=chunks[0].last)
 
 
 def test_of_an_odd_number_the_middle_belongs_to_the_older_half() -> None:
@@ -293,13 +304,29 @@ def test_what_is_dear_is_not_thinned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "stays"), [(150, [10, 12, 14, 16, 18, 20, 22, 24, 26]), (270, [10, 14, 18, 22, 26])]
+    ("size", "stays"),
+    [
+        (150, [10, 12, 14, 16, 18, 20, 22, 24, 26]),
+        (170, [10, 12, 14, 16, 18, 20, 22, 24, 26]),  # 9 of 17 of 170 % are 90 %
+        (171, [10, 13, 15, 18, 20, 23, 25, 26]),
+        (270, [10, 14, 18, 22, 26]),
+    ],
 )
 def test_more_goes_until_the_rest_fits(size: int, stays: list[int]) -> None:
     """Of 17, nine, five or three are left; as many must go as make the rest fit at 90 %."""
     records = [sample(seq) for seq in range(10, 27)]
     left = set(range(10, 27)) - set(thin(records, size))
     assert sorted(left) == stays
+
+
+@pytest.mark.parametrize(
+    ("size", "stays"),
+    [(100, 101), (179, 101), (223, 81), (266, 68), (354, 51), (695, 26), (696, 2)],
+)
+def test_no_more_goes_than_must(size: int, stays: int) -> None:
+    """Of 201 samples a half, two fifths, a third, a quarter or an eighth is left, and the last."""
+    records = [sample(seq) for seq in range(1, 202)]
+    assert 201 - len(thin(records, size)) == stays
 
 
 def test_in_the_end_only_first_last_and_extremes_are_left() -> None:

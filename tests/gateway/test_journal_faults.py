@@ -9,6 +9,7 @@ import zlib
 import pytest
 
 from gateway.journal import JournalFault, Mark
+from gateway.journal_files import layout
 from gateway.journal_format import (
     DATA,
     HEADER,
@@ -18,7 +19,6 @@ from gateway.journal_format import (
     unpack_header,
 )
 from gateway.journal_open import open_ring
-from gateway.journal_recovery import layout
 from gateway.model import Key
 from tests.gateway.fake_disk import Failing, SimulatedDisk, copy_of
 from tests.gateway.journal_contract import fill, fill_up, keys, record

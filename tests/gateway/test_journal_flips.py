@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 
 from gateway.journal import Damage, Mark
+from gateway.journal_files import LEAST
 from gateway.journal_open import open_ring
-from gateway.journal_recovery import LEAST
 from gateway.journal_ring import Ring
 from gateway.journal_segment import name_of
 from gateway.model import Key, Klass

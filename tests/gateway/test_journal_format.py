@@ -12,9 +12,9 @@ import pytest
 
 from gateway.journal import Mark, Record
 from gateway.journal_cursor import BYTES, SECTORS, size_for
+from gateway.journal_files import LEAST, layout
 from gateway.journal_format import DATA, RECORD, TAIL, pack_record, seed_of, size_of
 from gateway.journal_open import open_ring
-from gateway.journal_recovery import LEAST, layout
 from gateway.journal_ring import Ring
 from gateway.journal_segment import name_of
 from gateway.model import Key, Klass

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.journal import JournalFault
+from gateway.journal_files import layout
 from gateway.journal_open import open_ring
-from gateway.journal_recovery import layout
 from gateway.journal_ring import Ring
 from gateway.outbox import Outbox
 from gateway.shelf import Shelf

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.journal import JournalFull, Record
+from gateway.journal_files import layout
 from gateway.journal_format import RECORD
 from gateway.journal_open import open_ring
-from gateway.journal_recovery import layout
 from gateway.journal_ring import RESERVE, SPARE, Ring
 from gateway.model import Key, Klass
 from tests.gateway.fake_disk import SimulatedDisk
@@ -147,8 +147,9 @@ def test_it_is_crowded_while_one_more_segment_may_be_used(ring: Ring) -> None:
 
 
 def test_it_tells_what_it_wrote_to_the_disk(disk: SimulatedDisk, ring: Ring) -> None:
-    ring.append([sized(1, 100)])
+    ring.append([sized(1, 100)])  # fills the segment
     before = ring.usage().written
+    assert before == SEGMENT + 512 + 100
     ring.append([sized(2, 100), sized(3, 250)])
     assert ring.usage().written == before + 350
     ring.forget([Key(1, 1)])
@@ -157,3 +158,23 @@ def test_it_tells_what_it_wrote_to_the_disk(disk: SimulatedDisk, ring: Ring) -> 
     ring.forget([Key(1, 2)])
     ring.settle(sync=False)
     assert ring.usage().written == before + 512
+
+
+def test_a_chunk_counts_to_the_byte_what_of_it_is_kept(ring: Ring) -> None:
+    for seq in range(1, 11, 2):
+        ring.append([sized(seq, 500, Klass.RESULT), sized(seq + 1, 700)])
+    ring.append([sized(11, CAPACITY)])
+    whole, *_ = ring.chunks()
+    assert (whole.kept, whole.bytes, whole.dear) == (10, 6000, 2500)
+    ring.forget([Key(1, seq) for seq in (1, 2, 3, 10)])
+    part, *_ = ring.chunks()
+    assert (part.kept, part.bytes, part.dear) == (6, 3600, 1500)
+    assert (part.first, part.last) == (Key(1, 4), Key(1, 9))
+
+
+def test_what_stays_may_fill_a_segment_to_its_last_byte(disk: SimulatedDisk, ring: Ring) -> None:
+    for first in (1, 3):
+        ring.append([sized(first, CAPACITY // 2), sized(first + 1, CAPACITY - CAPACITY // 2)])
+    ring.append([sized(5, 100)])
+    assert ring.evict(ring.chunks(), {Key(1, 1), Key(1, 4)}, 1) == [Key(1, 1), Key(1, 4)]
+    assert keys(opened(disk).read(None, 10)) == [2, 3, 5]
