@@ -60,6 +60,9 @@ LIMIT = 20
 """Seconds of processor for one mutant's tests; what takes longer is caught in a loop. Of real time,
 ten times that."""
 
+CANNOT_BE = 3
+"""The status of a child that failed before a test did."""
+
 
 class Runner:
     """A pytest plugin whose run loop runs the same tests again and again, each time in a child."""
@@ -133,17 +136,24 @@ class Runner:
             tests = set(range(len(self._items)))
         child = os.fork()
         if child == 0:
-            _quiet()
-            # The quickest first; and what is at work when the limit comes is in a loop.
-            resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
-            signal.alarm(10 * LIMIT)
-            put_in(mutant)
-            for at in sorted(tests, key=self._seconds.__getitem__):
-                if not _passes(self._items[at]):
-                    os._exit(1)
-            os._exit(0)
+            try:
+                os._exit(self._judge(mutant, tests))
+            finally:  # it could not be put in; the child must not clean up its parent's folder
+                os._exit(CANNOT_BE)
         _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) != CANNOT_BE, f"cannot be put in: {mutant.name}"
         return status == 0
+
+    def _judge(self, mutant: Mutant, tests: set[int]) -> int:
+        """1 when a test fails. The quickest comes first; and what is at work when the limit comes
+        is in a loop."""
+        _quiet()
+        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
+        signal.alarm(10 * LIMIT)
+        if not put_in(mutant):
+            return 1
+        in_order = sorted(tests, key=self._seconds.__getitem__)
+        return int(not all(_passes(self._items[at]) for at in in_order))
 
 
 def _named(code: CodeType) -> str:

@@ -6,6 +6,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -127,7 +128,10 @@ def _left_out(function: str, statement: ast.stmt) -> Iterator[tuple[str, ast.stm
     if function and (calls or changes):
 
         def change() -> None:
-            statement.__class__ = ast.Pass  # type: ignore[assignment]
+            # Still there for the compiler, which takes the variables of a closure from it.
+            unreached = copy(statement)
+            statement.__class__ = ast.If  # type: ignore[assignment]
+            vars(statement).update(test=ast.Constant(False), body=[unreached], orelse=[])
 
         yield function, statement, f"{_text(statement)} -> left out", change
 
@@ -155,8 +159,9 @@ def _variants(node: ast.AST) -> Iterator[tuple[str, Change]]:
             yield "the other way round", lambda: setattr(node, "test", turned)
 
 
-def put_in(mutant: Mutant) -> None:
-    """Into the module as it is loaded, and wherever its functions and values were imported."""
+def put_in(mutant: Mutant) -> bool:
+    """Into the module as it is loaded, and wherever its functions and values were imported. False
+    when the module cannot even be imported with it."""
     tree = _parse(mutant.file)
     *_, change = list(_changes(tree))[mutant.number]
     change()
@@ -164,7 +169,10 @@ def put_in(mutant: Mutant) -> None:
     code = compile(ast.fix_missing_locations(tree), str(mutant.file), "exec")
     new = ModuleType(module.__name__)
     new.__file__ = str(mutant.file)
-    exec(code, new.__dict__)
+    try:
+        exec(code, new.__dict__)
+    except (TypeError, ValueError):
+        return False
     there = dict(_functions(module))
     for name, function in _functions(new):
         old = there[name]
@@ -173,6 +181,7 @@ def put_in(mutant: Mutant) -> None:
         old.__kwdefaults__ = function.__kwdefaults__
     if not mutant.function:
         _put_values(module, new)
+    return True
 
 
 def _put_values(module: ModuleType, new: ModuleType) -> None:
