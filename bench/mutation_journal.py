@@ -46,6 +46,7 @@ TESTS = (
     "test_journal_recovery.py",
     "test_journal_room.py",
     "test_journal_fresh.py",
+    "test_journal_cursor.py",
     "test_outbox_cuts.py",
     "test_journal_model.py",
 )

@@ -9,6 +9,7 @@ After an error the file is not trusted any more: a new one takes its place, from
 
 from __future__ import annotations
 
+import errno
 import struct
 import zlib
 from collections.abc import Callable, Iterable
@@ -67,7 +68,8 @@ def _verifies(sector: bytes, size: int) -> bool:
 
 class Cursor:
     def __init__(self, disk: Disk, slots: int) -> None:
-        """The file is made when it is missing or too small. OSError only from reading."""
+        """The file is made anew when it is missing, too small or in part unreadable. OSError only
+        where nothing can be read."""
         self._disk = disk
         self._mark: Mark | None = None
         self._turn = 0
@@ -76,13 +78,32 @@ class Cursor:
         """(slot, generation) -> bits, as found on disk; handed out once."""
         self.written = 0
         self._slots = slots
-        names = disk.names()
-        data = disk.read(NAME, 0, disk.size(NAME)) if NAME in names else b""
-        self._missing = len(data) < size_for(slots)
         self._broken = False
         self.facts: Facts = tuple
+        names = disk.names()
+        data = self._read() if NAME in names else b""
+        self._missing = len(data) < size_for(slots)
         self._load(data)
         self._take_spare(names)
+
+    def _read(self) -> bytes:
+        """A block that cannot be read costs what is in it, as one that is damaged does."""
+        size = self._disk.size(NAME)
+        try:
+            return self._disk.read(NAME, 0, size)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        self._broken = True
+        return b"".join(map(self._sector, range(0, size, SECTOR)))
+
+    def _sector(self, at: int) -> bytes:
+        try:
+            return self._disk.read(NAME, at, SECTOR)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return bytes(SECTOR)
 
     def _load(self, data: bytes) -> None:
         for number in range(len(data) // SECTOR):
@@ -105,10 +126,8 @@ class Cursor:
         if sector[:4] != BITS_MAGIC or not _verifies(sector, SECTOR):
             return
         _, _, generation, part = BITS.unpack_from(sector)
-        bits = self._bits.setdefault((slot, generation), bytearray())
-        if len(bits) < (part + 1) * BYTES:
-            bits.extend(bytes((part + 1) * BYTES - len(bits)))
-        bits[part * BYTES : (part + 1) * BYTES] = sector[BITS.size :]
+        before = self._bits.get((slot, generation), bytearray())  # the parts come in their order
+        self._bits[slot, generation] = before.ljust(part * BYTES, b"\0") + sector[BITS.size :]
 
     def bits(self, slot: int, generation: int) -> bytearray:
         """What was known as settled at the start: bit n of byte n // 8, for ordinal n."""
@@ -120,10 +139,10 @@ class Cursor:
     def set_mark(self, mark: Mark) -> None:
         """Durable when it returns. OSError."""
         self._make()
-        self._write((self._turn + 1) % MARKS, _mark_sector(self._turn + 1, mark))
+        turn = self._turn + 1
+        self._write(turn % MARKS, _mark_sector(turn, mark))
         self._sync()
-        self._turn += 1
-        self._mark = mark
+        self._turn, self._mark = turn, mark
 
     def write(self, slot: int, generation: int, bits: bytearray, parts: set[int]) -> None:
         """These parts of a segment's bits, lazily. OSError."""
