@@ -31,6 +31,7 @@ from gateway.build_safe_mode import alarm_of, end_of, without_devices
 from gateway.clock import Clock
 from gateway.codecs.base import About, Settlement
 from gateway.control import Control
+from gateway.fullness import EVERY, Lookout
 from gateway.link.link import Link
 from gateway.outbox import Outbox
 from gateway.reporter import Reporter
@@ -81,6 +82,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
     reporter.anchor()
     parts = _parts(ground, control, link, reporter, safe_for)
     chores = [Chore(settings.gateway.health_every, reporter.health), Chore(60.0, reporter.anchor)]
+    chores.append(Chore(EVERY, Lookout(outbox, settings.outbox.expire, control.alarm).look))
     chores += end_of(safe_for)
     if batches is not None:
         chores.append(Chore(settings.upstream.batch_every, batches.due))

@@ -21,7 +21,13 @@ ACTIONS = {
     "alarm": frozenset({"text"}),
     "publish": frozenset({"payload"}),
 }
-GATEWAYS_ALARMS = frozenset(["ledger", "duplicate_client", "certificate", "refused", "link"])
+GATEWAYS_ALARMS = frozenset(
+    [
+        *("ledger", "safe-mode", "outbox_full"),
+        *("duplicate_client", "login", "subscription", "refused", "link"),
+        *("certificate", "broker_certificate"),
+    ]
+)
 
 
 def check_rules(rules: Sequence[tuple[RuleSettings, Place]], around: Around) -> None:

@@ -95,6 +95,8 @@ class JournalUsage:
     """kept: records not settled. bytes_*: disk. written: bytes handed to the disk since opening.
 
     crowded: evict before the next append. oldest: wall seconds, None when empty or not known.
+    room: bytes of telemetry that fit in before it is crowded. mean: bytes of a record. These two
+    are for who writes it: 0 from who only looks.
     """
 
     kept: int
@@ -103,6 +105,8 @@ class JournalUsage:
     written: int
     crowded: bool
     oldest: float | None
+    room: int = 0
+    mean: float = 0.0
 
 
 class Journal(Protocol):

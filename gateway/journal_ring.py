@@ -225,7 +225,20 @@ class Ring:
             written=space.written + self._cursor.written,
             crowded=len(space.free) <= SPARE + RESERVE + 1,
             oldest=next((s.oldest for s in space.segments if s.kept), 0.0) or None,
+            room=self._room(),
+            mean=self._mean(),
         )
+
+    def _room(self) -> int:
+        """It is crowded as soon as the last of the segments that telemetry may have is begun."""
+        space, active = self._space, self._space.active
+        whole = (len(space.free) - SPARE - RESERVE - 2) * space.capacity
+        return max(0, whole + (DATA + space.capacity - active.end if active else 0))
+
+    def _mean(self) -> float:
+        segments = self._space.segments
+        count = sum(segment.count for segment in segments)
+        return sum(segment.end - DATA for segment in segments) / count if count else 0.0
 
     def prepare(self) -> bool:
         with self._faults("fill a segment"):

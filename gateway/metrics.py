@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.codecs.base import Health
+from gateway.codecs.values import fill
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "tidegate_"
@@ -101,6 +102,7 @@ def _outbox(health: Health) -> Iterator[Metric]:
     yield _gauge("outbox_in_flight", "entries sent and not acknowledged", box.in_flight)
     yield _gauge("outbox_used_bytes", "of the journal", box.bytes_used)
     yield _gauge("outbox_limit_bytes", "of the journal", box.bytes_limit)
+    yield _gauge("outbox_fill_ratio", "used of what readings may have of it", fill(box))
     yield _gauge("outbox_oldest_age_seconds", "age of the oldest entry kept", oldest)
     yield _gauge(
         "outbox_written_today_bytes", "written to the disk this UTC day", box.written_today

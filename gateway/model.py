@@ -269,7 +269,8 @@ class OutboxStats:
 
     The counts are of this run, save `kept` which includes what earlier runs left and `inherited`,
     how many those were at the start: recorded + inherited is what must balance.
-    oldest: wall seconds of the oldest kept entry, None when empty. bytes_*: on disk.
+    oldest: wall seconds of the oldest kept entry, None when empty. bytes_*: on disk. room: bytes
+    that readings may still have of it, before some have to go; mean: bytes of an entry there.
     rates are per second over the last minute.
     """
 
@@ -290,3 +291,5 @@ class OutboxStats:
     """"ok", or what is wrong with the disk, in words."""
     rate_in: float
     rate_out: float
+    room: int
+    mean: float

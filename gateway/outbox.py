@@ -215,8 +215,7 @@ class Outbox:
     def stats(self) -> OutboxStats:
         with self._lock:
             core, books, usage = self._core, self._core.books, self._writer.usage
-            now = core.monotonic()
-            rate_in, rate_out = books.rates(now)
+            rate_in, rate_out = books.rates(core.monotonic())
             return OutboxStats(
                 epoch=self.epoch,
                 last_seq=core.seq,
@@ -234,6 +233,8 @@ class Outbox:
                 storage=self._writer.storage,
                 rate_in=rate_in,
                 rate_out=rate_out,
+                room=usage.room,
+                mean=usage.mean,
             )
 
     def close(self, timeout: float) -> bool:

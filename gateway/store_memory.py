@@ -128,6 +128,8 @@ class MemoryJournal:
             written=0,
             crowded=filled > self._size - 4 * self._chunk,
             oldest=(kept[0].wall or None) if kept else None,
+            room=max(0, self._size - 4 * self._chunk - filled),
+            mean=filled / len(kept) if kept else 0.0,
         )
 
     def close(self) -> None:

@@ -216,6 +216,8 @@ class SqliteJournal:
             written=self._written,
             crowded=used > self._size - 4 * self._chunk,
             oldest=(oldest[0].wall or None) if oldest else None,
+            room=max(0, self._size - 4 * self._chunk - used),
+            mean=used / kept if kept else 0.0,
         )
 
     def close(self) -> None:

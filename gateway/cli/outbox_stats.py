@@ -15,7 +15,7 @@ from gateway.cli.problems import EX_CONFIG
 from gateway.shelf import Shelf
 
 FIELDS = (
-    *("kept", "bytes_used", "bytes_limit", "oldest_age", "time_to_full", "time_to_drain"),
+    *("kept", "bytes_used", "bytes_limit", "fill", "oldest_age", "time_to_full", "time_to_drain"),
     *("written_today", "shelved", "storage"),
 )
 

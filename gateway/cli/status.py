@@ -11,6 +11,7 @@ from typing import Any
 from gateway.cli import local_page
 from gateway.cli.layout import clean, number, size, span
 from gateway.cli.problems import EX_CONFIG, add_config, load_or_explain
+from gateway.fullness import RAISE
 
 HELP = "Show how the gateway on this machine is: link, queue, disk, devices."
 EXAMPLES = """\
@@ -97,11 +98,13 @@ def _link(link: Mapping[str, Any]) -> list[str]:
 def _outbox(box: Mapping[str, Any]) -> list[str]:
     dropped = {name: count for name, count in box.get("dropped", {}).items() if count}
     why = ", ".join(f"{name} {number(count)}" for name, count in sorted(dropped.items()))
+    full = box.get("fill", 0.0)
     return [
         f"queue      {number(box.get('kept'))} kept   oldest {span(box.get('oldest_age'))}"
         f"   {size(box.get('bytes_used'))} of {size(box.get('bytes_limit'))}",
         f"{INDENT}full in {span(box.get('time_to_full'))}"
         f"   drained in {span(box.get('time_to_drain'))}",
+        *([f"{INDENT}{full:.0%} FULL: old readings go when it is"] if full >= RAISE else []),
         f"readings   recorded {number(box.get('recorded'))}"
         f"   inherited {number(box.get('inherited'))}"
         f"   at broker {number(box.get('accepted'))}"

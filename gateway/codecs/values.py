@@ -205,6 +205,7 @@ def _outbox(stats: OutboxStats, now: float) -> Fields:
         "bytes_used": stats.bytes_used,
         "bytes_limit": stats.bytes_limit,
         "oldest_age": None if stats.oldest is None else round(max(0.0, now - stats.oldest), 1),
+        "fill": round(fill(stats), 3),
         "time_to_full": time_to_full(stats),
         "time_to_drain": time_to_drain(stats),
         "written_today": stats.written_today,
@@ -221,10 +222,12 @@ def time_to_drain(stats: OutboxStats) -> float | None:
     return round(waiting / speed, 1) if speed > 0 else None
 
 
+def fill(stats: OutboxStats) -> float:
+    """Share that is used of what readings may have of the journal; at 1.0 some have to go."""
+    return stats.bytes_used / (stats.bytes_used + stats.room) if stats.bytes_used else 0.0
+
+
 def time_to_full(stats: OutboxStats) -> float | None:
-    """Seconds until the journal is full at the last minute's rates; None if it is not growing."""
-    growth = stats.rate_in - stats.rate_out
-    if growth <= 0 or stats.kept <= 0 or stats.bytes_used <= 0:
-        return None
-    size = stats.bytes_used / stats.kept
-    return round(max(0, stats.bytes_limit - stats.bytes_used) / (growth * size), 1)
+    """Seconds until readings have to go at the last minute's rates; None if it is not growing."""
+    growth = (stats.rate_in - stats.rate_out) * stats.mean
+    return round(stats.room / growth, 1) if growth > 0 else None

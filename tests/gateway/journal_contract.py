@@ -161,6 +161,17 @@ class JournalContract:
         assert SIZE // 4 < usage.bytes_used <= SIZE
         assert usage.oldest == 1001.0
 
+    def test_its_room_shrinks_until_it_is_crowded(self, journal: Journal) -> None:
+        room, seq = journal.usage().room, 1
+        assert SIZE // 4 < room < SIZE
+        while not journal.usage().crowded:
+            assert journal.usage().room <= room
+            room, seq = journal.usage().room, fill(journal, seq, 10)
+        usage = journal.usage()
+        assert usage.room == 0
+        assert room < 20 * usage.mean  # the last ten filled it
+        assert usage.mean == pytest.approx(usage.bytes_used / usage.kept, rel=0.5)
+
     def test_a_full_journal_refuses_and_keeps_what_it_has(self, journal: Journal) -> None:
         seq = fill_till_refused(journal)
         assert keys(journal.read(None, 1000)) == list(range(1, seq))

@@ -12,7 +12,7 @@ from gateway.model import OutboxStats, Stamp
 STATS = OutboxStats(
     epoch=7, last_seq=120, recorded=120, inherited=5, accepted=100, dropped={"expired": 3},
     kept=22, shelved=0, in_flight=4, bytes_used=4096, bytes_limit=1 << 20, oldest=1000.0,
-    written_today=0, storage="ok", rate_in=1.0, rate_out=2.0,
+    written_today=0, storage="ok", rate_in=1.0, rate_out=2.0, room=61440, mean=128.0,
 )  # fmt: skip
 HEALTH = Health(
     Stamp(1060.0, 50.0, "0badcafe", True),
@@ -50,6 +50,7 @@ def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         ("tidegate_outbox_accepted_total", {}, 100),
         ("tidegate_outbox_dropped_total", {"reason": "expired"}, 3),
         ("tidegate_outbox_kept", {}, 22),
+        ("tidegate_outbox_fill_ratio", {}, 0.0625),
         ("tidegate_outbox_shelved", {}, 0),
         ("tidegate_outbox_oldest_age_seconds", {}, 60),
         ("tidegate_outbox_storage_ok", {}, 1),

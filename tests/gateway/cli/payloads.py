@@ -83,6 +83,8 @@ def health(
         storage="ok",
         rate_in=1.0,
         rate_out=1.0,
+        room=1 << 20,
+        mean=0.0,
     )
     link = LinkStatus(True, WALL - 60, "mqtt://127.0.0.1:1883", "5", connects=3)
     return DIALECT.health(Health(stamp(), 60.0, epoch, stats, link))

@@ -242,6 +242,8 @@ STATS = OutboxStats(
     storage="ok",
     rate_in=2.0,
     rate_out=5.0,
+    room=14336,
+    mean=128.0,
 )
 
 
@@ -254,6 +256,7 @@ def test_health_has_the_books() -> None:
     assert (outbox["recorded"], outbox["dropped"]) == (12, {"expired": 1})
     assert outbox["oldest_age"] == 60.1
     assert (outbox["time_to_drain"], outbox["time_to_full"]) == (1.0, None)
+    assert outbox["fill"] == 0.125
     assert health["link"]["url"] == "mqtts://b:8883"
     assert health["clock"] == "synchronised"
 
