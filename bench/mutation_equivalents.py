@@ -9,6 +9,8 @@ EQUIVALENT: dict[str, str] = {
     ),
     "journal_write.GroupWriter._parts: 0 -> 1": "every record is larger than one byte",
     "journal_write.GroupWriter._write_group: True -> False": "both have the same length",
+    "eviction._fits: 0 -> 1": "all chunks of a journal have the same capacity",
+    "journal_cursor._bits_sector: 0 -> 1": "the check takes the place of this",
     "journal_look.look_at: error.strerror or error -> And": "the words of a message",
     "journal_format.Index.place: key.seq - self.seqs[0] -> Add": "a wrong guess is searched for",
     "journal_move.: 500 -> 501": "how many records are copied at a time",

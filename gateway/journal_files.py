@@ -22,8 +22,8 @@ def layout(size: int) -> tuple[int, int]:
 def size_of_segments(disk: Disk, slots: list[int]) -> int:
     """Bytes of each, 0 where there are none. A power cut or a broken file system may have left some
     of the files short, or empty: the largest counts."""
-    largest = max((disk.size(name_of(slot)) for slot in slots), default=0)
-    return largest if largest > DATA + TAIL else 0
+    sizes = [disk.size(name_of(slot)) for slot in slots]
+    return max((size for size in sizes if size > DATA + TAIL), default=0)
 
 
 def allocate(

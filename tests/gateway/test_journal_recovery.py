@@ -351,8 +351,8 @@ def test_case_9_the_first_file_cut_short_costs_only_what_was_in_it(
 
 
 def test_a_ring_of_which_a_power_cut_left_empty_files_is_made(tmp_path: Path) -> None:
-    for slot in (0, 3):
-        (tmp_path / f"{slot:04d}.seg").touch()
+    for slot, size in ((0, 0), (3, 3 * 512)):  # no room for a record
+        (tmp_path / f"{slot:04d}.seg").write_bytes(bytes(size))
     ring = open_ring(RealDisk(tmp_path), SIZE, 0, silent)
     seq = fill_up(ring)
     ring.close()
