@@ -55,8 +55,7 @@ class Space:
             (damage, None, []) for damage in found.damages
         ]
         self._told: list[tuple[Segment, list[int]]] | None = None
-        self._known: set[tuple[int, int]] = set()
-        """(generation, ordinal) of damaged records that are not settled yet."""
+        """Segments with ordinals, which are settled once the account of them is on disk."""
 
     @property
     def capacity(self) -> int:
@@ -206,11 +205,12 @@ class Space:
 
     def look_over(self, segment: Segment, index: Index) -> None:
         """Note the records that should be in the index and are not."""
+        known = {o for _, s, ordinals in self._new if s is segment for o in ordinals}
+        known |= {o for s, ordinals in self._told or () if s is segment for o in ordinals}
         for damage, ordinals in segment.lost(index):
-            new = [o for o in ordinals if (segment.generation, o) not in self._known]
+            new = [ordinal for ordinal in ordinals if ordinal not in known]
             if new:
                 self._quarantine(segment)
-                self._known.update((segment.generation, ordinal) for ordinal in new)
                 self._new.append((damage, segment, new))
                 segment.kept -= len(new)
 
@@ -240,13 +240,12 @@ class Space:
         for segment, ordinals in told:
             for ordinal in ordinals:
                 segment.settle(ordinal)
-            self._known.difference_update((segment.generation, o) for o in ordinals)
             self.release_if_settled(segment)
 
     def make_room(self) -> None:
         """Where nearly all is wrecked, the account of that needs room too. One wreck stays: as long
         as there is one, the next start tells it again."""
-        if len(self.wrecked) > 1 and len(self.free) < LEAST_FREE:
+        if len(self.free) < LEAST_FREE:
             self._set_wrecks_aside(1)
 
     def _set_wrecks_aside(self, but: int = 0) -> None:

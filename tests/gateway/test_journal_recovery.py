@@ -307,6 +307,7 @@ def test_a_cursor_made_anew_knows_what_is_settled_in_every_segment(disk: Simulat
     ring.forget([Key(1, s) for s in range(1, seq // 2)])
     seq = fill(ring, seq, 30)
     ring.forget([Key(1, s) for s in range(seq // 2, seq, 3)])
+    ring.settle(sync=True)
     disk.before = Failing("write", errno.EIO, times=1)
     with pytest.raises(JournalFault):
         ring.set_mark(Mark(1, 0, False))

@@ -313,10 +313,12 @@ def test_remains_in_a_file_that_cannot_be_written_to_are_set_aside(disk: Simulat
     ring = opened(disk)
     seq = fill_up(ring)
     failed_at_its_last_sync(disk, ring)
-    broken = slot_of_the_remains(ring)
+    broken, used = slot_of_the_remains(ring), ring.usage().bytes_used
     there = set(disk.files)
+    calls: list[tuple[str, str]] = []
 
     def fail(call: str, name: str) -> None:
+        calls.append((call, name))
         if (call, name) == ("write", broken) and set(disk.files) == there:
             raise OSError(errno.EIO, "EIO", name)
 
@@ -324,6 +326,10 @@ def test_remains_in_a_file_that_cannot_be_written_to_are_set_aside(disk: Simulat
     ring.append([record(seq)])
     disk.before = lambda *_: None
     assert f"damaged-slot-{int(broken[:4])}" in disk.files
+    done = [call for call in calls if call[0] in ("rename", "sync", "write")]
+    assert done[:3] == [("write", broken), ("rename", broken), ("sync", "")]  # then the record
+    assert ring.usage().bytes_used == used
+    assert ring.prepare()  # the new file was never written to
     for more in range(1, 6):
         ring.append([record(seq + more, size=6000, klass=Klass.RESULT)])
         ring.forget([r.key for r in ring.read(None, 12)])
