@@ -75,6 +75,9 @@ def test_a_mark_whose_write_fails_leaves_the_one_before(disk: SimulatedDisk) -> 
         assert found in (cursor.mark(), Mark(epoch, 0, True))
         cursor.sync()  # made anew
         assert Cursor(disk, SLOTS).mark() == cursor.mark() == Mark(epoch - 1, 0, epoch > 2)
+        twin = copy_of(disk)
+        twin.files[NAME][(cursor._turn + 1) % 2 * SECTOR + 20] ^= 1  # where the next goes
+        assert Cursor(twin, SLOTS).mark() == cursor.mark()
         cursor.set_mark(Mark(epoch, 0, True))
         assert Cursor(disk, SLOTS).mark() == Mark(epoch, 0, True)
 

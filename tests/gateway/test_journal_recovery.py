@@ -561,6 +561,8 @@ def test_case_3_what_is_left_from_an_earlier_use_is_no_torn_write(disk: Simulate
     ring.append([record(4 * SLOTS, size=2000)])
     assert kept(opened(disk)) == [4 * SLOTS]
     assert opened(disk).damages() == []
+    ring.append([record(4 * SLOTS + 1, size=700)])  # behind it is the middle of an old one
+    assert opened(disk).damages() == []
 
 
 # What is settled, or stands elsewhere too
@@ -633,8 +635,10 @@ def test_what_earlier_runs_settled_is_known_to_a_cursor_made_anew(disk: Simulate
 
 def repeated(disk: SimulatedDisk, first: int, count: int) -> Ring:
     """Keys 1 to 10 in the first segment. Then a group whose sync failed, though all of it came to
-    the medium, and which is in the second segment too. What is settled is lost with the cursor."""
+    the medium, and which is in the second segment too. That it does not count in the first one is
+    lost with a sector of the cursor."""
     ring = opened(disk)
+    ring.set_mark(Mark(1, 0, False))
     if first > 1:
         ring.append([record(seq, size=100) for seq in range(1, first)])
 
@@ -646,8 +650,7 @@ def repeated(disk: SimulatedDisk, first: int, count: int) -> Ring:
     disk.before = fail
     ring.append([record(seq, size=100) for seq in range(first, first + count)])
     disk.before = lambda *_: None
-    for name in ("cursor", "cursor.new"):
-        disk.remove(name)
+    damage(disk, "cursor", 2 * 512 + 20)
     return opened(disk)
 
 
@@ -714,6 +717,7 @@ def test_an_eviction_that_a_kill_ended_does_not_come_back_when_the_old_is_settle
     disk: SimulatedDisk,
 ) -> None:
     ring = opened(disk)
+    ring.set_mark(Mark(1, 0, False))
     fill_up(ring)
     pair = ring.chunks()[:2]
     inside = ring.records(pair)

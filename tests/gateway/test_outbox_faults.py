@@ -15,6 +15,7 @@ from gateway.journal import Journal, JournalFault, Record
 from gateway.journal_open import open_ring
 from gateway.model import Entry, Gap, GapReason, Key, Lane, Outcome, Result, Sample
 from gateway.outbox import Outbox
+from gateway.records import encode
 from gateway.shelf import Shelf
 from tests.brokers import eventually
 from tests.gateway.fake_clock import FakeClock
@@ -394,6 +395,25 @@ def test_case_50_live_values_go_first_while_a_large_backlog_drains(tmp_path: Pat
         assert [e.key for e, lane in taken if lane is Lane.LIVE] == live
         assert len([1 for _, lane in taken if lane is Lane.HISTORY]) == WINDOW - len(live)
     assert house.outbox.stats().kept == waiting + 80 - 40 * WINDOW
+
+
+def test_the_smallest_journal_takes_an_entry_of_64_kib_and_no_larger_one(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.size, house.disk = 2 << 20, SimulatedDisk()
+    house.start()
+
+    def entry(length: int) -> Sample:
+        return Sample("d" * 60, house.clock.stamp(), (Reading("temperature", "x" * length),))
+
+    most = (64 << 10) - len(encode(entry(0)))
+    house.outbox.append(entry(most))
+    house.settle()
+    assert house.said == []
+    house.outbox.append(entry(most + 1))
+    house.settle()
+    assert [text.split(": ")[1] for text in house.said] == ["it has 65537 bytes, 65536 are most"]
+    house.start()
+    assert [entry.key.seq for entry in house.drain()][:1] == [1]
 
 
 def test_a_journal_of_a_later_run_is_not_written_to(tmp_path: Path) -> None:
