@@ -19,6 +19,8 @@ class Publication(NamedTuple):
 
     expires: wall seconds after which nobody wants it; becomes the MQTT 5 message expiry when it is
     sent, not before. correlation, content_type and user: MQTT 5 properties, left out over 3.1.1.
+    reply: somebody who asked chose the topic. What the broker says to that is no fault of the
+    entry's, which has arrived elsewhere.
     """
 
     topic: str
@@ -29,6 +31,7 @@ class Publication(NamedTuple):
     correlation: bytes = b""
     content_type: str = ""
     user: tuple[tuple[str, str], ...] = ()
+    reply: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,7 @@ class StructuredDialect:
                     payload,
                     expires=answer.stamp.wall + RESPONSE_LIFETIME,
                     correlation=answer.correlation,
+                    reply=True,
                 )
             )
         return messages

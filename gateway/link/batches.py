@@ -7,32 +7,17 @@ is due, all readings that were recorded until then count as backlog, which goes 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
-from gateway.model import Entry, Key, Klass, Lane
+from gateway.link.supply import Outbox
+from gateway.model import Entry, Klass, Lane
 
 URGENT = Klass.RESULT
 """From here on nothing waits."""
 
 
-class Source(Protocol):
-    """The outbox, as far as it matters here; see docs/architecture.md."""
-
-    def take(
-        self, limit: int, history: int | None = None, least: Klass = Klass.TELEMETRY
-    ) -> list[tuple[Entry, Lane]]: ...
-
-    def accepted(self, keys: Iterable[Key]) -> None: ...
-
-    def refused(self, key: Key, reason: str) -> None: ...
-
-    def returned(self, keys: Iterable[Key]) -> None: ...
-
-    def link_changed(self, up: bool) -> None: ...
-
-    def subscribe(self, wake: Callable[[], None]) -> None: ...
-
+class Source(Outbox, Protocol):
     def has_backlog(self) -> bool: ...
 
 

@@ -16,6 +16,8 @@ from gateway.model import Key
 log = logging.getLogger(__name__)
 
 LOGIN_HINT = "username, password_file and client_id of [upstream]; `tidegate doctor` tries them"
+MOST_REASONS = 20
+"""Of one outage that are logged: several brokers, each with its own, and then it is enough."""
 CERTIFICATE_EVERY = 3600.0
 """Seconds between two looks at the certificates."""
 
@@ -35,6 +37,7 @@ class Complaints:
         self._clock = clock
         self._on_alarm = on_alarm
         self._standing: dict[str, str] = {}
+        self._reasons: set[str] = set()
         self._due = 0.0
         self.certificate_days: float | None = None
         self.broker_certificate_days: float | None = None
@@ -52,6 +55,13 @@ class Complaints:
 
     # What happened.
 
+    def offline(self, reason: str) -> None:
+        """Logged once a reason and outage, not once a try: offline is a normal state."""
+        if reason in self._reasons or len(self._reasons) >= MOST_REASONS:
+            return
+        self._reasons.add(reason)
+        log.log(logging.INFO if reason == "stopped" else logging.WARNING, "offline: %s", reason)
+
     def rival(self, text: str) -> None:
         """text: why it looks as if another client had our id; empty if it does not."""
         if text and "duplicate_client" not in self._standing:
@@ -64,6 +74,7 @@ class Complaints:
 
     def connected(self, denied: Mapping[str, int]) -> None:
         """The broker let us in. denied: subscriptions that it refuses, and why."""
+        self._reasons.clear()
         self._due = 0.0  # a new certificate may be in use
         self._tell("login", "", "the broker lets us in")
         topics = ", ".join(f"{topic} ({reason_text(code)})" for topic, code in denied.items())
@@ -76,8 +87,9 @@ class Complaints:
         self._on_alarm("refused", True, f"the broker refuses an entry: {reason}")
 
     def notice_refused(self, topic: str, reason: str) -> None:
-        """Something that is told again at each connection, and never gets through."""
-        self._tell(f"refused_{topic.rsplit('/', 1)[-1]}", f"{topic}: {reason}", "")
+        """Something that is told again at each connection does not get through; "": it does now."""
+        text = f"{topic}: {reason}" if reason else ""
+        self._tell(f"refused_{topic.rsplit('/', 1)[-1]}", text, f"{topic}: the broker takes it")
 
     def bug(self, what: str) -> None:
         self._counts.callback_errors += 1
@@ -85,8 +97,12 @@ class Complaints:
 
     # What has passed.
 
-    def look_after(self, lasted: float | None) -> None:
-        """At each turn. lasted: seconds of this session, None while there is none."""
+    def look_after(self, lasted: float | None, refusing: str = "") -> None:
+        """At each turn. lasted: seconds of this session, None while there is none. refusing: why
+        the broker takes nothing for the moment."""
+        if lasted is not None:
+            text = f"the broker takes nothing for now: {refusing}" if refusing else ""
+            self._tell("broker_refuses", text, "the broker takes our messages again")
         if lasted is not None and lasted >= STABLE and self._standing:
             self._tell("duplicate_client", "", "alone with our client id again")
             self._tell("link", "", "the link has worked for a minute without errors")

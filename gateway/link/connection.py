@@ -24,7 +24,7 @@ from gateway.link.client import MAX_PACKET, MQTT_5, WiredClient
 from gateway.link.express import Express
 from gateway.link.flights import Half
 from gateway.link.hello import Hello, Limits, Lost
-from gateway.link.pulse import Pulse
+from gateway.link.pulse import Pulse, keepalive_of
 from gateway.link.tls import in_words
 from gateway.link.wire import Wire
 
@@ -125,8 +125,8 @@ class Connection:
             )
             return
         self.limits = mqtt5.limits_of(given, flags.session_present)
-        if self.limits.keepalive is not None:
-            self._pulse = Pulse(self.limits.keepalive, self._patience, self._now)
+        keepalive = keepalive_of(self._hello.keepalive, self.limits.keepalive)
+        self._pulse = Pulse(keepalive, self._patience, self._now)
         self._subscribe()
 
     def _subscribe(self) -> None:

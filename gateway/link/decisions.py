@@ -72,8 +72,6 @@ class Rivals:
         return None
 
 
-QUOTA_PAUSE = 5.0
-"""Seconds without sending after the broker refused a message for the moment."""
 PATIENCE_ONE = 4
 """One message may stay unanswered so many times longer, as long as others are answered."""
 

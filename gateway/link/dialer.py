@@ -19,13 +19,14 @@ from gateway.link.decisions import (
     MAX_DELAY,
     MAX_DELAY_LOCAL,
     RIVAL_DELAY,
+    STABLE,
     Backoff,
     Rivals,
 )
 from gateway.link.endpoint import Endpoint, parse_endpoint, parse_proxy
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.login import Login
-from gateway.link.reasons import TAKEN_OVER, least_wait
+from gateway.link.reasons import ELSEWHERE, TAKEN_OVER, least_wait
 from gateway.link.terms import Concessions, Versions
 from gateway.link.tls import Trust
 
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 ATTEMPT_TIMEOUT = 30.0
 """Resolver, TCP, proxy and TLS together; then the attempt is abandoned."""
+SHORT_LIVES = 3
+"""Sessions in a row that did not last: another url may do better."""
 MAX_ABANDONED = 3
 """Attempts that hang in the resolver, before no more are begun."""
 
@@ -72,7 +75,7 @@ class Dialer:
         """MQTT's version in the last CONNECT."""
         self._backoff = Backoff(rng)
         self._rivals = Rivals()
-        self._at = 0
+        self._at = self._short = 0
         self._abandoned: list[Attempt] = []
 
     @property
@@ -146,7 +149,11 @@ class Dialer:
         code = error.code if isinstance(error, Lost) else None
         rival = self._rivals.dropped(now, lasted, code) or ""
         self._backoff.ended(lasted)
-        return self._wait(self._rival_ceiling(code) if rival else self._ceiling(), code), rival
+        delay = self._wait(self._rival_ceiling(code) if rival else self._ceiling(), code)
+        self._short = self._short + 1 if lasted < STABLE else 0
+        if code in ELSEWHERE or self._short >= SHORT_LIVES:
+            self._next()
+        return delay, rival
 
     def _rival_ceiling(self, code: int | None) -> float:
         """Minutes to let the other one be. On this machine it has to be certain that there is one:
@@ -159,6 +166,7 @@ class Dialer:
         return delay if self.endpoint.local else delay + least_wait(code)
 
     def _next(self) -> None:
+        self._short = 0
         self._at = (self._at + 1) % len(self._endpoints)
 
     def _ceiling(self) -> float:

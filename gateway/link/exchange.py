@@ -8,7 +8,7 @@ import operator
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
 from gateway.link.connection import Connection
-from gateway.link.decisions import QUOTA_PAUSE, STABLE, overdue
+from gateway.link.decisions import STABLE, overdue
 from gateway.link.ears import Ears
 from gateway.link.flights import Settled
 from gateway.link.hello import Lost
@@ -97,7 +97,7 @@ class Exchange:
         if self._opened is not None:
             self._work(now)
         if not connection.wants_write or connection.write():
-            self._sender.written()
+            self._sender.written(now)
         if chores:
             self._chores_at = now + CHORES
             self._deadline(now)
@@ -146,7 +146,7 @@ class Exchange:
         if self._suspects.watching:
             self._acquit(settled, now)
         if pause:
-            self._paused_until = now + QUOTA_PAUSE
+            self._paused_until = now + pause
 
     def _acquit(self, settled: Settled, now: float) -> None:
         if self._opened is not None and now - self._opened > STABLE:

@@ -56,12 +56,14 @@ class Item:
 
 @dataclass(slots=True)
 class Flight:
-    """One message in flight. cargo: None for a notice. sent: monotonic seconds."""
+    """One message in flight. cargo: None for a notice. sent: monotonic seconds. reply: see
+    Publication."""
 
     topic: str
     sent: float
     cargo: Cargo | None = None
     lane: Lane = Lane.LIVE
+    reply: bool = False
 
 
 @dataclass(slots=True)
@@ -109,7 +111,7 @@ class Flights:
         self.progress = now
         self._lanes[flight.lane] -= 1
         if flight.cargo is not None:
-            flight.cargo.done(code, flight.topic, settled)
+            flight.cargo.done(0 if flight.reply else code, flight.topic, settled)
         else:
             settled.notices.append((flight.topic, code))
         return flight

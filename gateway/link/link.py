@@ -26,7 +26,8 @@ from gateway.link.idle import Idle, Stopped
 from gateway.link.inbound import AckToken, Inbox, OnCommand
 from gateway.link.login import Login
 from gateway.link.pacing import Pace, least_class
-from gateway.link.sender import Outbox, Sender
+from gateway.link.sender import Sender
+from gateway.link.supply import Outbox
 from gateway.link.suspects import Suspects
 from gateway.link.tally import Counts, DayBytes
 from gateway.link.tls import TlsFiles, Trust
@@ -262,7 +263,7 @@ class Link:
         while not self._stopping.is_set():
             if exchange.turn():
                 self._heartbeat()
-                self._complaints.look_after(exchange.lasted)
+                self._complaints.look_after(exchange.lasted, self._sender.refusals.standing)
             if exchange.connection.open and exchange.lasted is None:
                 self._went_up(exchange)
         self._leave(exchange)
@@ -289,9 +290,7 @@ class Link:
         self._on_state(LinkState.CONNECTED)
 
     def _went_down(self, reason: str) -> None:
-        if reason != self._reason:
-            # Once a reason, not once a try: offline is a normal state.
-            log.log(logging.INFO if reason == "stopped" else logging.WARNING, "offline: %s", reason)
+        self._complaints.offline(reason)
         self._reason = reason
         if not self._up:
             return

@@ -9,7 +9,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.codecs.base import Publication
 from gateway.link.client import MAX_PACKET, properties
 from gateway.link.hello import Hello, Limits
-from gateway.link.reasons import BAD_VERSION, reason_text
+from gateway.link.reasons import BAD_VERSION, in_plain, reason_text
 
 INBOUND_MAXIMUM = 50
 """Commands that the broker may send before the first is acknowledged."""
@@ -71,5 +71,5 @@ def words(reason: ReasonCode | None, given: Properties | None) -> str:
     if reason.value == BAD_VERSION:
         return text
     said = [getattr(given, name, "") for name in ("ReasonString", "ServerReference")]
-    more = ", ".join(filter(None, said))
+    more = in_plain(", ".join(filter(None, said)))
     return f"the broker says: {text}" + (f" ({more})" if more else "")

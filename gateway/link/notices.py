@@ -1,7 +1,7 @@
 """What the gateway puts up at the broker: status, session, about, health. From any thread.
 
-A retained one is told again at each connection. One that the broker will not take is told to
-somebody, and left out until it says something else.
+A retained one is told again at each connection. One that the broker refuses is left out until the
+next one, and one that it hangs up on until it says something else; somebody is told.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from gateway.link.packets import size_of
 
 
 class Notices:
-    """on_refused takes a topic and a reason; it is called in the link's thread."""
+    """on_refused takes a topic and a reason, which is empty when the broker takes it after all; it
+    is called in the link's thread."""
 
     def __init__(self, on_refused: Callable[[str, str], None]) -> None:
         self._on_refused = on_refused
@@ -22,6 +23,7 @@ class Notices:
         self._kept: dict[str, Publication] = {}
         self._pending: dict[str, Publication] = {}
         self._barred: dict[str, bytes] = {}
+        self._refused: set[str] = set()
 
     def put(self, publication: Publication, connected: bool) -> None:
         """Kept and published now and at each connect if retained; else only if connected."""
@@ -49,7 +51,7 @@ class Notices:
                 continue
             if limit is None or size_of(publication) <= limit:
                 return publication
-            self._on_refused(publication.topic, f"larger than the broker's limit of {limit} bytes")
+            self.refused(publication.topic, f"larger than the broker's limit of {limit} bytes")
         return None
 
     def _pop(self) -> Publication | None:
@@ -59,12 +61,22 @@ class Notices:
             return self._pending.pop(next(iter(self._pending)))
 
     def bar(self, topic: str, reason: str) -> None:
-        """The broker will not have it."""
+        """The broker hangs up on it: not even the next connection may see it again."""
         with self._lock:
             kept = self._kept.get(topic)
         if kept is not None:
             self._barred[topic] = kept.payload
+        self.refused(topic, reason)
+
+    def refused(self, topic: str, reason: str) -> None:
+        """The broker would not have it: perhaps the next one does, or has other rights for us."""
+        self._refused.add(topic)
         self._on_refused(topic, reason)
+
+    def taken(self, topic: str) -> None:
+        if topic in self._refused:
+            self._refused.remove(topic)
+            self._on_refused(topic, "")
 
     @property
     def pending(self) -> bool:

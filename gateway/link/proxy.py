@@ -12,6 +12,7 @@ import struct
 
 from gateway.link.endpoint import Proxy
 from gateway.link.login import Login
+from gateway.link.reasons import in_plain
 
 MAX_HEAD = 8192
 
@@ -55,7 +56,7 @@ def _http(proxy: Proxy, login: Login, sock: socket.socket, host: str, port: int)
     status = head.split(b"\r\n", 1)[0].decode("latin-1")
     fields = status.split(" ", 2)
     if len(fields) < 2 or not fields[1].startswith("2"):
-        raise OSError(f"proxy {proxy.host} refused: {status}")
+        raise OSError(f"proxy {proxy.host} refused: {in_plain(status)}")
 
 
 def _socks5(proxy: Proxy, login: Login, sock: socket.socket, host: str, port: int) -> None:

@@ -54,6 +54,7 @@ FOR_GOOD = frozenset({0x87, 0x90, 0x95, 0x99, 0x9A, 0x9B})
 """Answers to a PUBLISH that the same message will get again, whenever it is sent."""
 TAKEN_OVER = 0x8E
 BAD_VERSION = 0x84
+BAD_TOPIC = 0x90
 NO_RETAIN, NO_QOS = 0x9A, 0x9B
 NOT_FOUND = 0x92
 CREDENTIALS = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
@@ -61,9 +62,18 @@ CREDENTIALS = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
 OVERLOADED = frozenset({0x88, 0x89, 0x8B, 0x96, 0x97, 0x9F})
 """The broker asks for less: it is busy, going down, or we came too often."""
 
+ELSEWHERE = frozenset({0x9C, 0x9D})
+"""The broker sends us to another one."""
+
 
 def reason_text(code: int) -> str:
     return REASONS.get(code, f"reason code 0x{code:02x}")
+
+
+def in_plain(said: str) -> str:
+    """What somebody else's machine says, fit for a log and a terminal: no control characters, and
+    not without end."""
+    return "".join(c if c.isprintable() else " " for c in said[:200])
 
 
 def verdict(code: int) -> Verdict:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from gateway.codecs.base import Dialect, Publication
 from gateway.link.connection import Connection
@@ -18,7 +17,9 @@ from gateway.link.flights import Cargo, Flight, Flights, Item, Settled
 from gateway.link.notices import Notices
 from gateway.link.pacing import HistoryWindow, Pace
 from gateway.link.packets import size_of
-from gateway.link.reasons import reason_text
+from gateway.link.reasons import BAD_TOPIC, reason_text
+from gateway.link.refusals import Refusals
+from gateway.link.supply import Outbox
 from gateway.link.suspects import Message
 from gateway.model import Entry, Key, Klass, Lane, Sample
 
@@ -26,26 +27,6 @@ log = logging.getLogger(__name__)
 
 BURST_BYTES = 256 * 1024
 """Nothing more is encoded while so much waits for the socket."""
-TRIES = 5
-"""A message that the broker refuses for the moment so often is refused for good."""
-
-
-class Outbox(Protocol):
-    """What the link needs of it; see docs/architecture.md."""
-
-    def take(
-        self, limit: int, history: int | None = None, least: Klass = Klass.TELEMETRY
-    ) -> list[tuple[Entry, Lane]]: ...
-
-    def accepted(self, keys: Iterable[Key]) -> None: ...
-
-    def refused(self, key: Key, reason: str) -> None: ...
-
-    def returned(self, keys: Iterable[Key]) -> None: ...
-
-    def link_changed(self, up: bool) -> None: ...
-
-    def subscribe(self, wake: Callable[[], None]) -> None: ...
 
 
 class Sender:
@@ -73,7 +54,7 @@ class Sender:
         self.notices = Notices(on_barred)
         self._queue: deque[Item] = deque()
         self._unwritten: list[Cargo] = []
-        self._tries: dict[Key, int] = {}
+        self.refusals = Refusals()
         self._orphans: list[Key] = []
         self._exact = Handshakes()
         self._start_over()
@@ -139,18 +120,33 @@ class Sender:
                 self._unwritten.append(item.cargo)
             return True
         qos = min(publication.qos, connection.limits.qos)
-        if qos == 2:
-            mid = self._exact.publish(connection, item, wall)
-        else:
-            mid = connection.publish(publication, qos, wall)
+        try:
+            if qos == 2:
+                mid = self._exact.publish(connection, item, wall)
+            else:
+                mid = connection.publish(publication, qos, wall)
+        except ValueError:
+            self._queue.popleft()
+            self._unpublishable(item, now)
+            return True
         if mid is None:
             return False  # paho has no room: it stays ours
         self._queue.popleft()
         if qos > 0:
-            self.flights.sent(mid, Flight(publication.topic, now, item.cargo, item.lane))
+            reply = publication.reply
+            self.flights.sent(mid, Flight(publication.topic, now, item.cargo, item.lane, reply))
         elif item.cargo is not None:
             self._unwritten.append(item.cargo)
         return True
+
+    def _unpublishable(self, item: Item, now: float) -> None:
+        """MQTT has no such topic. It would be no other next time, and must not stop the rest."""
+        topic, settled = item.publication.topic, Settled()
+        if item.cargo is None:
+            self.notices.refused(topic, reason_text(BAD_TOPIC))
+        else:
+            item.cargo.done(0 if item.publication.reply else BAD_TOPIC, topic, settled)
+        self._settle(settled, now)
 
     def _refill(self, connection: Connection, now: float, least: Klass) -> None:
         room = self.window - len(self.flights)
@@ -188,6 +184,8 @@ class Sender:
     ) -> None:
         limit = connection.limits.packet_size
         keys = tuple([entry.key for entry in entries])
+        if limit is not None:
+            messages = [m for m in messages if not m.reply or size_of(m) <= limit]
         if limit is not None and any(size_of(message) > limit for message in messages):
             if len(entries) > 1:
                 middle = len(entries) // 2
@@ -205,7 +203,7 @@ class Sender:
         for message in messages:
             self._queue.append(Item(message, cargo, lane))
 
-    def written(self) -> None:
+    def written(self, now: float) -> None:
         """All that was queued is with the operating system: QoS 0 asks for no more."""
         if not self._unwritten:
             return
@@ -213,10 +211,10 @@ class Sender:
         settled = Settled()
         for cargo in cargoes:
             cargo.done(0, "", settled)
-        self._settle(settled)
+        self._settle(settled, now)
 
-    def settle(self, connection: Connection, now: float) -> tuple[Settled, bool]:
-        """Takes in the broker's answers: what they are, and whether it asks for a pause."""
+    def settle(self, connection: Connection, now: float) -> tuple[Settled, float]:
+        """Takes in the broker's answers: what they are, and how many seconds to wait after them."""
         settled = Settled()
         full = self.flights.of_lane(Lane.HISTORY) >= self._history.size
         while connection.answers:
@@ -226,40 +224,38 @@ class Sender:
             if flight is not None and flight.lane is Lane.HISTORY:
                 self._history.acknowledged(now, now - flight.sent, full)
         try:
-            return settled, self._settle(settled)
+            return settled, self._settle(settled, now)
         except BaseException:
             # A bug behind the outbox: nobody else knows of these any more.
             self._orphans += [name for name in settled.names() if not isinstance(name, str)]
             raise
 
-    def _settle(self, settled: Settled) -> bool:
+    def _settle(self, settled: Settled, now: float) -> float:
         if settled.accepted:
             self._outbox.accepted(settled.accepted)
-            if self._tries:
-                for key in settled.accepted:
-                    self._tries.pop(key, None)
+            self.refusals.accepted(settled.accepted)
         for key, code, topic in settled.shelved:
             self.shelve(key, f"{reason_text(code)} ({topic})")
         for topic, code in settled.notices:
             if code >= 0x80:
-                self.notices.bar(topic, reason_text(code))
-        return self._retry(settled.retry)
+                self.notices.refused(topic, reason_text(code))
+            else:
+                self.notices.taken(topic)
+        return self._retry(settled.retry, now) if settled.retry else 0.0
 
-    def _retry(self, refused: list[tuple[Key, int, str]]) -> bool:
+    def _retry(self, refused: list[tuple[Key, int, str]], now: float) -> float:
         again = []
         for key, code, topic in refused:
-            self._tries[key] = self._tries.get(key, 0) + 1
-            if self._tries[key] >= TRIES:
-                self.shelve(key, f"{reason_text(code)}, {TRIES} times ({topic})")
+            if self.refusals.refused(key, code, now):
+                self.shelve(key, f"{reason_text(code)}, while others are taken ({topic})")
             else:
                 again.append(key)
-        if again:
-            self._outbox.returned(again)
-        return bool(again)
+        self._outbox.returned(again)
+        return self.refusals.pause()
 
     def shelve(self, key: Key, reason: str) -> None:
         """The broker will never take this entry."""
-        self._tries.pop(key, None)
+        self.refusals.forget(key)
         self._outbox.refused(key, reason)
         self._on_shelved(key, reason)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from gateway.codecs.base import Publication
-from gateway.link.decisions import QUOTA_PAUSE
 from gateway.link.reasons import FOR_GOOD, REASONS, Verdict, verdict
-from gateway.model import Alarm, AlarmState, Klass, Outcome, Result
+from gateway.link.refusals import FIRST_PAUSE, TRIES, Refusals
+from gateway.model import Alarm, AlarmState, Key, Klass, Outcome, Result
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.gateway.link.parts import STAMP, LinkRig, sample
 from tests.mqtt_bytes import CONTENT_TYPE, MAXIMUM_PACKET_SIZE, MESSAGE_EXPIRY, Sent
@@ -68,24 +68,73 @@ def test_what_may_pass_is_tried_again_after_a_pause(
         eventually(lambda: rig.link.status().in_flight == 0)
         scripted.reason = lambda sent: 0
         rig.until(lambda: rig.outbox.done == [key])
-        assert rig.clock.monotonic() - began >= QUOTA_PAUSE
+        assert rig.clock.monotonic() - began >= FIRST_PAUSE
         assert rig.outbox.shelf == {}
 
 
-def test_a_message_that_is_refused_again_and_again_goes_to_the_shelf(
+def test_a_message_that_is_refused_while_others_are_taken_goes_to_the_shelf(
     scripted: ScriptedBroker,
 ) -> None:
     """P5: never for ever, never silently."""
     scripted.reason = only("tidegate/g/boiler/data", 0x83)
     with LinkRig(scripted.url) as rig:
         eventually(lambda: rig.up)
-        key = rig.outbox.append(sample())
-        for tries in range(1, 6):
-            eventually(lambda: len(scripted.of("tidegate/g/boiler/data")) == tries)  # noqa: B023
-            eventually(lambda: rig.link.status().in_flight == 0)
+        bad, good = rig.outbox.append(sample()), []
+        while bad in rig.outbox.kept:
+            good.append(rig.outbox.append(sample(device="pump")))
+            rig.until(lambda: rig.outbox.done == good)
             rig.advance(6)
-        eventually(lambda: key in rig.outbox.shelf)
-        assert "5 times" in rig.outbox.shelf[key]
+        assert len(scripted.of("tidegate/g/boiler/data")) >= TRIES
+        assert "while others are taken" in rig.outbox.shelf[bad]
+        eventually(lambda: len(rig.told("refused")) == 1)
+        rig.outbox.append(sample(device="pump"))
+        rig.until(lambda: len(rig.outbox.done) == len(good) + 1)
+
+
+@pytest.mark.parametrize("code", [0x80, 0x97])
+def test_a_broker_that_takes_nothing_for_minutes_gets_it_all_afterwards(
+    scripted: ScriptedBroker, code: int
+) -> None:
+    """P5, case 24: a quota is nobody's fault, so nothing goes to the shelf, and it is told."""
+    scripted.reason = lambda sent: code if sent.topic.endswith("/data") else 0
+    with LinkRig(scripted.url) as rig:
+        eventually(lambda: rig.settled)
+        keys = [rig.outbox.append(sample(value)) for value in range(5)]
+        # Each of them oftener, and over a longer time, than one that is refused alone.
+        rig.until(lambda: len(scripted.of("tidegate/g/boiler/data")) > 2 * TRIES * len(keys), 31)
+        assert rig.outbox.shelf == {}
+        scripted.reason = lambda sent: 0
+        rig.until(lambda: sorted(rig.outbox.done) == keys)
+        rig.until(lambda: len(rig.told("broker_refuses")) == 2)
+        (raised, text), (still, _) = rig.told("broker_refuses")
+        assert raised and "takes nothing for now" in text and not still
+
+
+def test_pauses_grow_while_nothing_is_taken() -> None:
+    refusals, key = Refusals(), Key(1, 1)
+    assert [refusals.pause() for _ in range(5)] == [5.0, 10.0, 20.0, 30.0, 30.0]
+    assert refusals.standing
+    refusals.accepted([])
+    assert not refusals.standing
+    assert refusals.pause() == FIRST_PAUSE
+    # Whatever the number of tries: alone it is nobody's fault.
+    assert not any(refusals.refused(key, 0x97, 100.0 * turn) for turn in range(50))
+
+
+def test_a_notice_that_was_refused_is_tried_at_the_next_connection(
+    scripted: ScriptedBroker,
+) -> None:
+    """P5: rights that were given meanwhile, a quota that is over: `about` comes, all is well."""
+    scripted.reason = only("tidegate/g/about", 0x87)
+    rig = LinkRig(scripted.url)
+    rig.link.notice(Publication("tidegate/g/about", b"{}", retain=True))
+    with rig:
+        eventually(lambda: len(rig.told("refused_about")) == 1)
+        scripted.reason = lambda sent: 0
+        scripted.cut()
+        eventually(lambda: len(rig.told("refused_about")) == 2)
+        assert [raised for raised, _ in rig.told("refused_about")] == [True, False]
+    assert len(scripted.of("tidegate/g/about")) == 2
 
 
 def test_larger_than_the_brokers_limit(scripted: ScriptedBroker) -> None:

@@ -104,18 +104,21 @@ def test_receive_maximum_of_one(scripted: ScriptedBroker) -> None:
     assert scripted.most_unanswered == 1
 
 
-def test_the_brokers_keep_alive_is_the_one_that_counts(scripted: ScriptedBroker) -> None:
-    """P27: pings come at the pace of CONNACK's Server Keep Alive."""
-    scripted.welcome = {SERVER_KEEP_ALIVE: 300}
-    with LinkRig(scripted.url, keepalive=10) as rig:
+@pytest.mark.parametrize(("asked", "welcome"), [(300, 10), (10, 300), (10, 0)])
+def test_pings_at_the_brokers_pace_or_at_ours_whichever_is_faster(
+    scripted: ScriptedBroker, asked: int, welcome: int
+) -> None:
+    """P27, P12: Server Keep Alive bounds ours; a broker that bears more silence forbids no ping."""
+    scripted.welcome = {SERVER_KEEP_ALIVE: welcome}
+    with LinkRig(scripted.url, keepalive=asked) as rig:
         eventually(lambda: rig.settled)
-        rig.advance(200)
+        rig.advance(9)
         rig.outbox.append(sample())
         eventually(lambda: len(rig.outbox.done) == 1)
         assert scripted.pings == 0
-        rig.advance(301)
+        rig.advance(11)
         eventually(lambda: scripted.pings == 1)
-    assert scripted.hellos[0].keepalive == 10
+    assert scripted.hellos[0].keepalive == asked
 
 
 def test_an_assigned_client_id_is_ours_from_then_on(scripted: ScriptedBroker) -> None:
