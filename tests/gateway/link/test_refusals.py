@@ -97,11 +97,11 @@ def test_a_broker_that_takes_nothing_for_minutes_gets_it_all_afterwards(
 ) -> None:
     """P5, case 24: a quota is nobody's fault, so nothing goes to the shelf, and it is told."""
     scripted.reason = lambda sent: code if sent.topic.endswith("/data") else 0
-    with LinkRig(scripted.url) as rig:
+    with LinkRig(scripted.url, history_batch=0) as rig:
         eventually(lambda: rig.settled)
         keys = [rig.outbox.append(sample(value)) for value in range(5)]
         # Each of them oftener, and over a longer time, than one that is refused alone.
-        rig.until(lambda: len(scripted.of("tidegate/g/boiler/data")) > 2 * TRIES * len(keys), 31)
+        rig.until(lambda: len(scripted.of("tidegate/g/boiler/data")) > 2 * TRIES * len(keys), 8)
         assert rig.outbox.shelf == {}
         scripted.reason = lambda sent: 0
         rig.until(lambda: sorted(rig.outbox.done) == keys)
