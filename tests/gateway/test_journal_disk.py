@@ -187,6 +187,14 @@ def test_few_files_are_open_at_a_time_and_none_at_the_end(disk: RealDisk, folder
     assert still_open(folder) == []
 
 
+def test_a_closed_ring_has_no_file_open(tmp_path: Path) -> None:
+    ring = open_journal(tmp_path, size=128 << 10, report=lambda _: None)
+    ring.append([record(1)])
+    assert still_open(tmp_path / "journal") != []
+    ring.close()
+    assert still_open(tmp_path / "journal") == []
+
+
 def test_what_is_free_is_what_an_ordinary_user_gets(disk: RealDisk, tmp_path: Path) -> None:
     assert disk.free() == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.1)
 

@@ -4,7 +4,6 @@ must never do."""
 from __future__ import annotations
 
 import errno
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -177,20 +176,6 @@ def test_what_was_settled_before_it_was_closed_is_settled_after_a_power_cut(
     ring.close()
     for seed in range(8):
         assert kept(opened(copy_of(disk).cut(random.Random(seed)))) == [6, 7, 8, 9, 10]
-
-
-def test_a_closed_ring_has_no_file_open(tmp_path: Path) -> None:
-    ring = open_ring(RealDisk(tmp_path), SIZE, 0, silent)
-    ring.append([record(1)])
-    ring.close()
-    descriptors = [entry.name for entry in Path("/proc/self/fd").iterdir()]
-    paths = [os.readlink(f"/proc/self/fd/{n}") for n in descriptors if n.isdigit() and _is(n)]
-    assert not [path for path in paths if path.startswith(str(tmp_path))]
-
-
-def _is(descriptor: str) -> bool:
-    """It is still open: not the one that listed them."""
-    return os.path.lexists(f"/proc/self/fd/{descriptor}")
 
 
 # Eviction
