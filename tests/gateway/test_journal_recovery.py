@@ -680,7 +680,7 @@ def test_case_14_nor_does_it_where_its_file_cannot_be_written_to(disk: Simulated
     ring = repeated(disk, 1, 5)
 
     def fail(call: str, name: str) -> None:
-        if (call, name) == ("write", "0000.seg"):
+        if (call, name) == ("drop", "0000.seg"):  # before any of it is written over
             raise OSError(errno.EIO, "EIO", name)
 
     disk.before = fail
