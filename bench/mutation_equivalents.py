@@ -4,9 +4,6 @@ from __future__ import annotations
 
 EQUIVALENT: dict[str, str] = {
     "journal_format.pack_record: 20 -> 21": "how much of a name the message shows",
-    "journal_format.guess_generation: len(segment) - TAIL -> Add": (
-        "it looks into the second header and the seal too, where no record verifies"
-    ),
     "journal_write.GroupWriter._parts: 0 -> 1": "every record is larger than one byte",
     "journal_write.GroupWriter._write_group: True -> False": "both have the same length",
     "eviction._fits: 0 -> 1": "all chunks of a journal have the same capacity",
@@ -20,6 +17,5 @@ EQUIVALENT: dict[str, str] = {
         "no key is written twice to one segment"
     ),
     "journal_look.look_at: error.strerror or error -> And": "the words of a message",
-    "journal_format.Index.place: key.seq - self.seqs[0] -> Add": "a wrong guess is searched for",
     "journal_move.: 500 -> 501": "how many records are copied at a time",
 }

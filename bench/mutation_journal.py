@@ -40,6 +40,7 @@ TESTS = (
     "test_journal_faults.py",
     "test_journal_disk.py",
     "test_journal_format.py",
+    "test_journal_write.py",
     "test_journal_open.py",
     "test_eviction.py",
     "test_outbox_faults.py",
@@ -97,11 +98,13 @@ class Runner:
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
-            _quiet()
-            with os.fdopen(write, "w") as pipe:
-                for at, _ in enumerate(self._items):
-                    self._note(at, pipe.write)
-            os._exit(0)
+            try:
+                _quiet()
+                with os.fdopen(write, "w") as pipe:
+                    for at, _ in enumerate(self._items):
+                        self._note(at, pipe.write)
+            finally:
+                os._exit(0)
         os.close(write)
         through: defaultdict[str, set[int]] = defaultdict(set)
         with os.fdopen(read) as lines:

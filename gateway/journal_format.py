@@ -25,13 +25,15 @@ left from an earlier use never verifies, and a used segment need not be cleared.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from gateway.journal import Record
@@ -43,6 +45,8 @@ DATA = SECTOR
 TAIL = 2 * SECTOR
 
 HEADER = struct.Struct("<8sHBxIQQQIIQ")
+FIELDS = struct.Struct("<IBBHIIQd")
+"""What a record's CRC covers, before the device and the payload."""
 RECORD = struct.Struct("<4sIIBBHIIQd")
 CRC = struct.Struct("<I")
 
@@ -51,6 +55,8 @@ KLASSES = {klass.value: klass for klass in Klass}
 HEADER_MAGIC = b"TIDEGATE"
 SEAL_MAGIC = b"TIDESEAL"
 RECORD_MAGIC = b"\xd7TGr"
+
+BEGINNINGS = re.compile(re.escape(RECORD_MAGIC))
 
 CHECKED = 8
 """A record's CRC covers it from here."""
@@ -141,11 +147,11 @@ def pack_record(record: Record, seed: int, ordinal: int, group: int) -> bytes:
     if len(device) > 255:
         raise ValueError(f"the name {record.device[:20]}... has {len(device)} bytes, 255 are most")
     key, payload = record.key, record.payload
-    head = RECORD.pack(
-        *(RECORD_MAGIC, 0, len(payload), len(device), record.klass, ordinal),
+    fields = FIELDS.pack(
+        *(len(payload), len(device), record.klass, ordinal),
         *(group, key.epoch, key.seq, record.wall),
     )
-    checked = b"".join((head[CHECKED:], device, payload))
+    checked = b"".join((fields, device, payload))
     return b"".join((RECORD_MAGIC, CRC.pack(zlib.crc32(checked, seed)), checked))
 
 
@@ -158,18 +164,13 @@ def size_of(record: Record) -> int:
 
 def unpack_record(data: bytes, at: int, seed: int) -> Record | None:
     """The record at `at`, None when there is none that verifies."""
-    start = at + RECORD.size
-    if start > len(data):
+    head = verified(data, at, seed)
+    if head is None:
         return None
-    magic, crc, length, named, klass, _, _, epoch, seq, wall = RECORD.unpack_from(data, at)
-    body = start + named
-    stop = body + length
-    if magic != RECORD_MAGIC or stop > len(data):
-        return None
-    if zlib.crc32(data[at + CHECKED : stop], seed) != crc:
-        return None
-    device = _device(data[start:body])
-    return Record(Key(epoch, seq), KLASSES[klass], wall, device, data[body:stop])
+    _, _, length, named, klass, _, _, epoch, seq, wall = head
+    body = at + RECORD.size + named
+    device = _device(data[at + RECORD.size : body])
+    return Record(Key(epoch, seq), KLASSES[klass], wall, device, data[body : body + length])
 
 
 @lru_cache(maxsize=256)
@@ -178,13 +179,13 @@ def _device(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-def verified(data: memoryview, at: int, end: int, seed: int) -> tuple[Any, ...] | None:
+def verified(data: bytes | memoryview, at: int, seed: int) -> tuple[Any, ...] | None:
     """The head of the record at `at`; None when there is none that verifies."""
-    if at + RECORD.size > end:
+    if at + RECORD.size > len(data):
         return None
     head = RECORD.unpack_from(data, at)
     stop = at + RECORD.size + head[2] + head[3]
-    if head[0] != RECORD_MAGIC or stop > end:
+    if head[0] != RECORD_MAGIC or stop > len(data):
         return None
     return head if zlib.crc32(data[at + CHECKED : stop], seed) == head[1] else None
 
@@ -224,25 +225,17 @@ class Index:
 
     def behind(self, key: Key) -> int:
         """The place of the first record with a greater key."""
-        return bisect_right(range(len(self)), key, key=self.key)
+        first = bisect_left(self.epochs, key.epoch)
+        stop = bisect_right(self.epochs, key.epoch, first)
+        return bisect_right(self.seqs, key.seq, first, stop)
 
     def place(self, key: Key) -> int | None:
-        guess = key.seq - self.seqs[0] if self.seqs else 0  # most numbers are neighbours
-        if 0 <= guess < len(self) and self.key(guess) == key:
-            return guess
-        place = self.behind(key) - 1
-        return place if place >= 0 and self.key(place) == key else None
+        behind = self.behind(key)
+        return behind - 1 if behind and self.key(behind - 1) == key else None
 
     def places(self, keys: Iterable[Key]) -> Iterator[int]:
-        """Where they are, of keys in order, as far as they are here: mostly neighbours."""
-        epochs, seqs, last, following = self.epochs, self.seqs, len(self) - 1, 0
-        for key in keys:
-            place: int | None = following
-            if following > last or seqs[following] != key.seq or epochs[following] != key.epoch:
-                place = self.place(key)
-            if place is not None:
-                following = place + 1
-                yield place
+        """Where they are, as far as they are here."""
+        return (place for place in map(self.place, keys) if place is not None)
 
     def cut(self, length: int) -> None:
         """Only the first `length` records are left."""
@@ -254,42 +247,27 @@ class Index:
 
 def scan(segment: bytes, generation: int) -> Index:
     """Every record that verifies. Behind damage it goes on at the next one that does."""
-    data = memoryview(segment)
-    end, seed = len(segment) - TAIL, seed_of(generation)
+    data, seed = _records(segment), seed_of(generation)
     index = Index()
-    at = DATA
-    while (head := verified(data, at, end, seed)) or (
-        at := _resume(segment, data, at + 1, end, seed)
-    ):
-        if head:
+    for beginning in BEGINNINGS.finditer(segment, DATA):
+        at = beginning.start()
+        if at >= index.end and (head := verified(data, at, seed)):
             _, _, length, named, klass, ordinal, _, epoch, seq, wall = head
             stop = at + RECORD.size + named + length
             index.add(at, stop, ordinal, klass, epoch, seq, wall)
-            at = stop
     return index
 
 
-def _resume(segment: bytes, data: memoryview, at: int, end: int, seed: int) -> int:
-    """Where the next record begins that verifies; 0 when there is none."""
-    while (at := segment.find(RECORD_MAGIC, at, end)) >= 0:
-        if verified(data, at, end, seed):
-            return at
-        at += 1
-    return 0
+def _records(segment: bytes) -> memoryview:
+    return memoryview(segment)[:-TAIL]
 
 
 def guess_generation(segment: bytes, candidates: Iterable[int]) -> int | None:
     """Of a segment without a header: the first candidate with which one of its records verifies."""
-    data, end = memoryview(segment), len(segment) - TAIL
-    places = list(_magics(segment, end))[:64]
+    data = _records(segment)
+    places = [found.start() for found in islice(BEGINNINGS.finditer(segment, DATA), 64)]
     for generation in candidates:
         seed = seed_of(generation)
-        if any(verified(data, at, end, seed) for at in places):
+        if any(verified(data, at, seed) for at in places):
             return generation
     return None
-
-
-def _magics(segment: bytes, end: int) -> Iterator[int]:
-    at = DATA - 1
-    while (at := segment.find(RECORD_MAGIC, at + 1, end)) >= 0:
-        yield at

@@ -101,8 +101,8 @@ class Segment:
     def settle(self, ordinal: int) -> bool:
         """True when it was not before."""
         at = ordinal >> 3
-        if at >= len(self.bits):
-            self.bits.extend(bytes(at + 1 - len(self.bits)))
+        while at >= len(self.bits):
+            self.bits.append(0)
         bit = 1 << (ordinal & 7)
         if self.bits[at] & bit:
             return False
@@ -113,7 +113,6 @@ class Segment:
     def settle_all(self) -> None:
         for ordinal in range(self.count):
             self.settle(ordinal)
-        self.kept = 0
 
     def write_bits(self, cursor: Cursor) -> None:
         if self.dirty:
@@ -122,27 +121,19 @@ class Segment:
 
     def unsettled(self) -> int:
         """Of the ordinals used, by the bits."""
-        settled = sum(byte.bit_count() for byte in self.bits[: self.count >> 3])
-        rest = self.count & 7
-        if rest and len(self.bits) > self.count >> 3:
-            settled += (self.bits[self.count >> 3] & ((1 << rest) - 1)).bit_count()
-        return self.count - settled
+        used = (1 << self.count) - 1
+        return self.count - (int.from_bytes(self.bits, "little") & used).bit_count()
 
     def is_settled_beyond(self) -> bool:
         """Whether a bit is set for an ordinal that no record has."""
-        whole, rest = divmod(self.count, 8)
-        return bool(
-            any(self.bits[whole + 1 :]) or self.bits[whole : whole + 1] > bytes([(1 << rest) - 1])
-        )
+        return bool(int.from_bytes(self.bits, "little") >> self.count)
 
     # What is in it
 
     def note(self, record: Record, size: int) -> None:
         """One more record at the end."""
-        known = self.count == 0 or self.oldest
-        self.oldest = min(self.oldest or record.wall, record.wall) if known else 0.0
-        known = self.count == 0 or self.newest
-        self.newest = max(self.newest, record.wall) if known and record.wall else 0.0
+        self.oldest = min(self.oldest, record.wall) if self.count else record.wall
+        self.newest = max(self.newest, record.wall) if self.oldest else 0.0
         self.first = self.first or record.key
         self.last = record.key
         self.count += 1
@@ -157,25 +148,29 @@ class Segment:
         self.end = index.end
         self.first = index.key(0) if len(index) else None
         self.last = index.key(len(index) - 1) if len(index) else None
-        sizes = [index.stop(i) - at for i, at in enumerate(index.offsets)]
-        self.dear = sum(s for s, k in zip(sizes, index.klasses, strict=True) if k)
+        dear = [place for place, klass in enumerate(index.klasses) if klass > Klass.TELEMETRY]
+        self.dear = sum(index.stop(place) - index.offsets[place] for place in dear)
         self.urgent = sum(klass >= Klass.ALARM for klass in index.klasses)
-        known = len(index) > 0 and 0.0 not in index.walls
-        self.oldest = min(index.walls) if known else 0.0
-        self.newest = max(index.walls) if known else 0.0
+        self.oldest = min(index.walls, default=0.0)
+        self.newest = max(index.walls) if self.oldest else 0.0
 
     def trust(self, seal: Seal) -> None:
+        """The segment was found with it."""
         self.sealed = self.told = True
+        self.holds(seal)
+
+    def holds(self, seal: Seal) -> None:
         self.count, self.end = seal.count, seal.end
         self.first, self.last = seal.first, seal.last
         self.dear, self.urgent = seal.dear, seal.urgent
         self.oldest, self.newest = seal.oldest, seal.newest
 
-    def seal(self) -> bytes:
-        assert self.first is not None and self.last is not None
+    def summary(self) -> Seal | None:
+        """None where nothing is in it."""
+        if self.first is None or self.last is None:
+            return None
         span = self.first, self.last
-        seal = Seal(self.count, self.end, *span, self.dear, self.urgent, self.oldest, self.newest)
-        return pack_seal(seal, self.generation)
+        return Seal(self.count, self.end, *span, self.dear, self.urgent, self.oldest, self.newest)
 
     def write_header(self, disk: Disk) -> None:
         """Both copies, not synced."""
@@ -185,7 +180,9 @@ class Segment:
 
     def write_seal(self, disk: Disk) -> None:
         """Not synced: a seal that is lost costs a scan."""
-        disk.write(self.name, self.size - SECTOR, self.seal())
+        summary = self.summary()
+        assert summary is not None
+        disk.write(self.name, self.size - SECTOR, pack_seal(summary, self.generation))
 
     # Reading
 
@@ -242,12 +239,13 @@ class Segment:
         if place:
             before = index.key(place - 1)
             return Key(before.epoch, before.seq + 1)
-        if self.first is not None and (not len(index) or self.first < index.key(0)):
+        assert self.first is not None  # of nothing nothing can be missing
+        if not len(index) or self.first < index.key(0):
             return self.first
         previous = self.header.previous
         if previous is not None:
             return Key(previous.epoch, previous.seq + 1)
-        return Key(index.epochs[0] if len(index) else 1, 1)
+        return Key(index.epochs[0], 1)
 
     # Eviction
 

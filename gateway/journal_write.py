@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from gateway.journal import JournalFull, Record
-from gateway.journal_format import DATA, pack_record, seed_of, size_of
+from gateway.journal_format import DATA, Seal, pack_record, seed_of, size_of
 from gateway.journal_segment import Segment
 from gateway.journal_space import Space
 
@@ -40,12 +40,12 @@ class GroupWriter:
         does not fit into a segment.
         """
         parts = self._parts(records, floor)
-        touched: list[tuple[Segment, int, Sequence[Record]]] = []
+        touched: list[tuple[Segment, Seal | None, Sequence[Record]]] = []
         try:
             for number, part in enumerate(parts):
                 active = self._advance() if number else self._space.active
                 if part and active is not None:
-                    touched.append((active, active.count, part))
+                    touched.append((active, active.summary(), part))
                     self._write_group(active, part)
         except OSError:
             self._abandon(touched)
@@ -80,30 +80,25 @@ class GroupWriter:
         space.active = segment
         return segment
 
-    def _abandon(self, touched: list[tuple[Segment, int, Sequence[Record]]]) -> None:
+    def _abandon(self, touched: list[tuple[Segment, Seal | None, Sequence[Record]]]) -> None:
         """Nothing more is written to these. What was in them before is looked at again, from the
         medium; what the failed write left there does not count, now or later."""
-        begun, self._space.active = self._space.active, None
-        for segment, count, part in touched:
+        self._space.active = None
+        for segment, before, part in touched:
+            count = before.count if before else 0
             for ordinal in range(count, count + len(part)):
                 segment.settle(ordinal)
+            if before is None:
+                self._space.replace([segment])
+                continue
             segment.cut = part[0].key
             segment.kept -= segment.count - count
-            segment.count = count
-            self._space.drop_index(segment)
-            if count:
-                self._look_again(segment)
-            else:
-                self._space.replace([segment])
-        if begun is not None and not begun.count and begun in self._space.segments:
-            self._space.release(begun)
+            segment.holds(before)
+            self._look_again(segment)
 
     def _look_again(self, segment: Segment) -> None:
-        try:
+        self._space.drop_index(segment)
+        with suppress(OSError):  # reading it later tells
             self._space.disk.drop_cache(segment.name)
-            index = self._space.index(segment)
-        except OSError:
-            return  # reading it later tells
-        segment.end = index.end
-        segment.last = index.key(len(index) - 1) if len(index) else segment.first
+            self._space.index(segment)
         self._space.release_if_settled(segment)

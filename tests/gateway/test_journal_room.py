@@ -11,7 +11,7 @@ from gateway.journal_open import open_ring
 from gateway.journal_ring import RESERVE, SPARE, Ring
 from gateway.model import Key, Klass
 from tests.gateway.fake_disk import SimulatedDisk
-from tests.gateway.journal_contract import fill, fill_till_refused, keys, record
+from tests.gateway.journal_contract import fill, keys
 
 SIZE = 128 << 10
 SLOTS, SEGMENT = layout(SIZE)
@@ -98,10 +98,14 @@ def test_what_is_refused_leaves_no_trace(disk: SimulatedDisk, ring: Ring) -> Non
 
 
 def test_what_fits_into_the_segment_being_written_needs_no_free_one(ring: Ring) -> None:
-    seq = fill_till_refused(ring)
-    ring.append([record(seq, klass=Klass.RESULT, size=1500)])  # takes one of the reserve
-    ring.append([record(seq + 1, size=10)])
-    assert keys(ring.read(Key(1, seq - 1), 10)) == [seq, seq + 1]
+    """Not even telemetry, of which the reserve is kept free."""
+    for seq in range(1, SLOTS - SPARE - RESERVE + 1):
+        ring.append([sized(seq, CAPACITY)])
+    ring.append([sized(98, CAPACITY - 100, Klass.RESULT)])  # takes one of the reserve
+    ring.append([sized(99, 100)])
+    with pytest.raises(JournalFull):
+        ring.append([sized(100, 100)])
+    assert keys(ring.read(Key(1, 97), 10)) == [98, 99]
 
 
 def test_the_dearest_class_of_a_group_does_not_open_the_reserve_for_the_rest(ring: Ring) -> None:
