@@ -6,6 +6,7 @@ has to be readable with whatever version comes later.
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,17 @@ import pytest
 from gateway.journal import Mark, Record
 from gateway.journal_cursor import BYTES, SECTORS, size_for
 from gateway.journal_files import LEAST, layout
-from gateway.journal_format import DATA, RECORD, TAIL, pack_record, seed_of, size_of
+from gateway.journal_format import (
+    DATA,
+    FIELDS,
+    RECORD,
+    RECORD_MAGIC,
+    TAIL,
+    pack_record,
+    seed_of,
+    size_of,
+    unpack_record,
+)
 from gateway.journal_open import open_ring
 from gateway.journal_ring import Ring
 from gateway.journal_segment import name_of
@@ -130,3 +141,35 @@ def test_a_device_has_a_name_of_255_bytes_at_most(length: int) -> None:
             pack_record(given, seed_of(1), 0, DATA)
     else:
         assert len(pack_record(given, seed_of(1), 0, DATA)) == size_of(given)
+
+
+def test_a_record_of_nothing_is_a_record() -> None:
+    """No device, no payload: as short as one can be, also where nothing is behind it."""
+    disk = empty_disk()
+    given = Record(Key(1, 1), Klass.TELEMETRY, 0.0, "", b"")
+    opened(disk).append([given])
+    assert opened(disk).read(None, 1) == [given]
+    assert unpack_record(pack_record(given, seed_of(1), 0, DATA), 0, seed_of(1)) == given
+
+
+def test_what_does_not_begin_and_end_as_a_record_is_none_though_its_check_is_right() -> None:
+    packed = pack_record(record(1), seed_of(1), 0, DATA)
+    behind = packed + bytes(100)
+    assert unpack_record(behind, 0, seed_of(1)) == record(1)
+    assert unpack_record(b"XXXX" + behind[4:], 0, seed_of(1)) is None
+    assert unpack_record(packed[:-1], 0, seed_of(1)) is None
+    assert unpack_record(behind, 0, seed_of(2)) is None
+    longer = FIELDS.pack(5, 0, 0, 0, DATA, 1, 1, 0.0) + b"1234"  # one byte is missing
+    torn = RECORD_MAGIC + zlib.crc32(longer, seed_of(1)).to_bytes(4, "little") + longer
+    assert unpack_record(torn, 0, seed_of(1)) is None
+
+
+def test_segments_found_without_a_header_were_never_thinned() -> None:
+    disk = empty_disk()
+    ring = opened(disk)
+    ring.append([record(seq, size=500) for seq in range(1, 13)])
+    for at in (0, SEGMENT - TAIL):
+        disk.files["0001.seg"][at : at + 512] = bytes(512)
+    again = opened(disk)
+    assert [chunk.level for chunk in again.chunks()] == [0, 0]
+    assert keys(again.read(None, 99)) == list(range(1, 13))

@@ -105,17 +105,20 @@ def test_case_14_what_was_there_before_is_evicted_by_what_it_is(call: str) -> No
     assert abandoned > 2
 
 
-def test_case_14_what_is_left_is_one_chunk_to_the_byte() -> None:
-    """Nothing of it is settled, so nothing is read to know it."""
+@pytest.mark.parametrize(("call", "first"), [("write", 1), ("sync", 3)])
+def test_case_14_what_is_left_is_one_chunk_to_the_byte(call: str, first: int) -> None:
+    """At once and when it is opened again, though more is found behind it."""
     disk = small_disk()
     ring = opened(disk)
     ring.append(BEFORE)
-    disk.before = Failing("sync", errno.EIO, first=3, times=1)
+    disk.before = Failing(call, errno.EIO, first=first, times=1)
     ring.append(GROUP)
-    first = ring.chunks()[0]
-    assert (first.first, first.last, first.kept) == (Key(1, 1), Key(1, 5), 5)
-    assert first.bytes == sum(map(size_of, BEFORE))
-    assert (first.dear, first.newest) == (size_of(BEFORE[2]), 1005.0)
+    disk.before = lambda *_: None
+    for twin in (ring, opened(disk)):
+        chunk = twin.chunks()[0]
+        assert (chunk.first, chunk.last, chunk.kept) == (Key(1, 1), Key(1, 5), 5)
+        assert chunk.bytes == sum(map(size_of, BEFORE))
+        assert (chunk.dear, chunk.newest) == (size_of(BEFORE[2]), 1005.0)
 
 
 @pytest.mark.parametrize("readable", [True, False])
