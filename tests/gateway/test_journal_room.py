@@ -182,3 +182,17 @@ def test_what_stays_may_fill_a_segment_to_its_last_byte(disk: SimulatedDisk, rin
     ring.append([sized(5, 100)])
     assert ring.evict(ring.chunks(), {Key(1, 1), Key(1, 4)}, 1) == [Key(1, 1), Key(1, 4)]
     assert keys(opened(disk).read(None, 10)) == [2, 3, 5]
+
+
+def test_its_room_is_what_fits_in_to_the_byte_before_it_is_crowded(ring: Ring) -> None:
+    before_crowded = SLOTS - SPARE - RESERVE - 2
+    assert (ring.usage().room, ring.usage().mean) == (before_crowded * CAPACITY, 0.0)
+    ring.append([sized(1, 100)])
+    ring.append([sized(2, 300)])
+    assert (ring.usage().room, ring.usage().mean) == (before_crowded * CAPACITY - 400, 200.0)
+    ring.append([sized(3, CAPACITY - 400)])
+    for seq in range(4, 3 + before_crowded):
+        ring.append([sized(seq, CAPACITY)])
+    assert (ring.usage().room, ring.usage().crowded) == (0, False)
+    ring.append([sized(99, 100)])
+    assert (ring.usage().room, ring.usage().crowded) == (0, True)
