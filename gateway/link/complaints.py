@@ -57,7 +57,7 @@ class Complaints:
 
     def offline(self, reason: str) -> None:
         """Logged once a reason and outage, not once a try: offline is a normal state."""
-        if reason in self._reasons or len(self._reasons) >= MOST_REASONS:
+        if not reason or reason in self._reasons or len(self._reasons) >= MOST_REASONS:
             return
         self._reasons.add(reason)
         log.log(logging.INFO if reason == "stopped" else logging.WARNING, "offline: %s", reason)
@@ -73,10 +73,14 @@ class Complaints:
             self._tell("login", f"{lost.reason}; {LOGIN_HINT}", "")
 
     def connected(self, denied: Mapping[str, int]) -> None:
-        """The broker let us in. denied: subscriptions that it refuses, and why."""
+        """The broker let us in. denied: as in `subscribed`."""
         self._reasons.clear()
         self._due = 0.0  # a new certificate may be in use
         self._tell("login", "", "the broker lets us in")
+        self.subscribed(denied)
+
+    def subscribed(self, denied: Mapping[str, int]) -> None:
+        """denied: subscriptions that the broker refuses, and why."""
         topics = ", ".join(f"{topic} ({reason_text(code)})" for topic, code in denied.items())
         text = f"no commands: the broker refuses the subscription to {topics}" if topics else ""
         self._tell("subscription", text, "the broker grants our subscriptions")

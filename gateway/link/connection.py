@@ -16,7 +16,6 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.codecs.base import Publication
 from gateway.link import mqtt5
@@ -25,6 +24,7 @@ from gateway.link.express import Express
 from gateway.link.flights import Half
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.pulse import Pulse, keepalive_of
+from gateway.link.subscriptions import Subscriptions
 from gateway.link.tls import in_words
 from gateway.link.wire import Wire
 
@@ -33,8 +33,6 @@ F = TypeVar("F", bound=Callable[..., None])
 
 CONNACK_TIMEOUT = 5.0
 SUBACK_TIMEOUT = 10.0
-COMMANDS: Any = {"retainHandling": 2, "retainAsPublished": True}
-"""A retained command is not even sent, and one that is retained just now says so (3.8.3.1)."""
 
 
 class Connection:
@@ -66,13 +64,12 @@ class Connection:
         self._lost: Lost | None = None
         self.session = "" if hello.clean_session else f"{hello.url} {hello.client_id}"
         """The broker's memory of us; empty for none."""
-        self.denied: dict[str, int] = {}
-        """Subscriptions that the broker refuses, and the reason codes."""
         self._now = now
         self._patience = patience
         self._pulse = Pulse(hello.keepalive, patience, now)
         self._waiting: tuple[str, float] | None = ("CONNECT", now + CONNACK_TIMEOUT)
         self._five = hello.protocol == MQTT_5
+        self.subscriptions = Subscriptions(hello.filters, self._five)
         self.client = WiredClient(wire, hello.client_id, hello.protocol, hello.clean_session)
         self._express = Express(wire, self._five)
         self.client.on_other_puback = self._express_answered
@@ -125,31 +122,27 @@ class Connection:
             )
             return
         self.limits = mqtt5.limits_of(given, flags.session_present)
+        if self._hello.only_to_forget:
+            self._lost = Lost("", forgotten=True)
+            return
         keepalive = keepalive_of(self._hello.keepalive, self.limits.keepalive)
         self._pulse = Pulse(keepalive, self._patience, self._now)
         self._subscribe()
 
     def _subscribe(self) -> None:
-        filters: list[Any] = list(self._hello.filters)
-        if not filters:
+        if self.subscriptions.ask(self.client):
+            self._waiting = ("SUBSCRIBE", self._now + SUBACK_TIMEOUT)
+        else:
             self._waiting, self.open = None, True
-            return
-        if self._five:
-            filters = [(topic, SubscribeOptions(qos, **COMMANDS)) for topic, qos in filters]
-        self.client.subscribe(filters)
-        self._waiting = ("SUBSCRIBE", self._now + SUBACK_TIMEOUT)
 
     def _subscribed(
         self, client: Any, userdata: Any, mid: int, reasons: list[ReasonCode], given: Properties
     ) -> None:
-        if len(reasons) != len(self._hello.filters):
+        # Without commands the readings still are worth sending: a refusal is told, not fatal.
+        if self.subscriptions.answered(reasons, self._now):
+            self._waiting, self.open = None, True
+        else:
             self._lost = Lost("the broker's SUBACK does not answer our SUBSCRIBE")
-            return
-        # Without commands the readings still are worth sending: told, not fatal.
-        asked = [topic for topic, _ in self._hello.filters]
-        answers = dict(zip(asked, reasons, strict=True))
-        self.denied = {topic: r.value for topic, r in answers.items() if r.is_failure}
-        self._waiting, self.open = None, True
 
     def _published(
         self, client: Any, userdata: Any, mid: int, reason: ReasonCode, given: Properties
@@ -237,6 +230,8 @@ class Connection:
             raise Lost(f"the broker does not answer {what}", refused=what == "CONNECT")
         if self._pulse.stopped(now):
             raise Lost("the broker does not answer pings")
+        if self.subscriptions.due(now):
+            self._subscribe()
         if self.open and self._pulse.due(now):
             self.client.ping()
             self._pulse.pinged(now)
@@ -281,6 +276,8 @@ class Connection:
             log.debug("the broker was gone before the goodbye")
 
     def close(self) -> None:
+        if self._hello.only_to_forget:
+            self.farewell(with_will=False)
         self._wire.close()
 
     def _ended(self, code: MQTTErrorCode) -> Lost:

@@ -27,7 +27,7 @@ from gateway.link.endpoint import Endpoint, parse_endpoint, parse_proxy
 from gateway.link.hello import Hello, Limits, Lost
 from gateway.link.login import Login
 from gateway.link.reasons import ELSEWHERE, TAKEN_OVER, least_wait
-from gateway.link.terms import Concessions, Versions
+from gateway.link.terms import Concessions, Sessions, Versions
 from gateway.link.tls import Trust
 
 log = logging.getLogger(__name__)
@@ -64,13 +64,16 @@ class Dialer:
         identity: Identity,
         connector: Connector,
         protocol: str,
+        clock: Clock,
         rng: random.Random,
     ) -> None:
         self._endpoints = endpoints
         self._identity = identity
         self._connector = connector
+        self._clock = clock
         self._versions = Versions(protocol)
         self._concessions = Concessions()
+        self._sessions = Sessions(identity.session_expiry)
         self.protocol = self._versions.of(endpoints[0].url)
         """MQTT's version in the last CONNECT."""
         self._backoff = Backoff(rng)
@@ -96,7 +99,12 @@ class Dialer:
         self._abandoned.append(attempt)
 
     def hello(self) -> Hello:
-        """ConnectError when the password file cannot be read."""
+        """ConnectError when the password file cannot be read.
+
+        MQTT 3.1.1 has no session expiry: what was published while we were away, yesterday perhaps,
+        would be carried out now. So a session that is too old is ended first, by a connection with
+        a clean one that does nothing else.
+        """
         who = self._identity
         try:
             password = who.login.secret()
@@ -104,17 +112,20 @@ class Dialer:
             raise ConnectError(f"password_file: {error}") from error
         url = self.endpoint.url
         self.protocol = self._versions.of(url)
+        forget = self.protocol != "5" and not who.clean_session
+        forget = forget and self._sessions.too_old(url, self._clock.monotonic())
         hello = Hello(
             client_id=who.client_id,
             protocol=MQTT_5 if self.protocol == "5" else MQTT_311,
             keepalive=who.keepalive,
-            clean_session=who.clean_session,
+            clean_session=who.clean_session or forget,
             session_expiry=who.session_expiry,
             will=who.will,
             filters=who.filters,
             username=who.login.username,
             password=password,
             url=url,
+            only_to_forget=forget,
         )
         return self._concessions.applied(url, hello)
 
@@ -128,10 +139,16 @@ class Dialer:
     def failed(self, error: BaseException) -> float:
         """No session came about; the next url is due. Seconds to wait before it."""
         code = error.code if isinstance(error, Lost) else None
-        if isinstance(error, Lost) and self._adapted(code):
+        if isinstance(error, Lost) and (self._forgotten(error) or self._adapted(code)):
             return 0.0
         self._next()
         return self._wait(self._ceiling(), code)
+
+    def _forgotten(self, lost: Lost) -> bool:
+        if not lost.forgotten:
+            return False
+        self._sessions.ended(self.endpoint.url, self._clock.monotonic())
+        return True
 
     def _adapted(self, code: int | None) -> bool:
         """The broker wants another CONNECT, and the next one is."""
@@ -147,6 +164,7 @@ class Dialer:
     def dropped(self, now: float, lasted: float, error: Exception) -> tuple[float, str]:
         """A session ended after so many seconds. How long to wait; who may be our rival."""
         code = error.code if isinstance(error, Lost) else None
+        self._sessions.ended(self.endpoint.url, now)
         rival = self._rivals.dropped(now, lasted, code) or ""
         self._backoff.ended(lasted)
         delay = self._wait(self._rival_ceiling(code) if rival else self._ceiling(), code)
@@ -205,4 +223,4 @@ def dialer_of(
     way = parse_proxy(proxy) if proxy else None
     probing = identity.keepalive <= DEAR and not daily_bytes
     connector = Connector(trust, way, proxy_login, lambda: _hour(clock.stamp().wall), probing)
-    return Dialer(endpoints, identity, connector, protocol, rng)
+    return Dialer(endpoints, identity, connector, protocol, clock, rng)

@@ -13,22 +13,30 @@ from gateway.codecs.base import Publication
 class Lost(Exception):
     """The connection is over. code: an MQTT 5 reason, if one was given.
 
-    by_broker: it closed, rather than we or the network. refused: there never was one.
+    by_broker: it closed, rather than we or the network. refused: there never was one. forgotten:
+    we ended it ourselves, the broker having forgotten our session.
     """
 
     def __init__(
-        self, reason: str, code: int | None = None, by_broker: bool = False, refused: bool = False
+        self,
+        reason: str,
+        code: int | None = None,
+        by_broker: bool = False,
+        refused: bool = False,
+        forgotten: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
         self.by_broker = by_broker
         self.refused = refused
+        self.forgotten = forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who we are, for CONNECT. session_expiry in seconds; password None for none."""
+    """Who we are, for CONNECT. session_expiry in seconds; password None for none. only_to_forget:
+    the broker is to forget our session, and that is all (`Dialer.hello`)."""
 
     client_id: str
     protocol: MQTTProtocolVersion
@@ -40,6 +48,7 @@ class Hello:
     username: str = ""
     password: str | None = None
     url: str = ""
+    only_to_forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

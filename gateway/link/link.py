@@ -264,6 +264,7 @@ class Link:
             if exchange.turn():
                 self._heartbeat()
                 self._complaints.look_after(exchange.lasted, self._sender.refusals.standing)
+                self._complaints.subscribed(exchange.connection.subscriptions.denied)
             if exchange.connection.open and exchange.lasted is None:
                 self._went_up(exchange)
         self._leave(exchange)
@@ -282,7 +283,7 @@ class Link:
         self._up, self._since, self._reason = True, stamp.wall, ""
         self._counts.connects += 1
         self._dialer.worked(exchange.connection.limits)
-        self._complaints.connected(exchange.connection.denied)
+        self._complaints.connected(exchange.connection.subscriptions.denied)
         self._outbox.link_changed(True)
         session = Session(stamp, self.nonce, self._epoch, self._health_every)
         exchange.opened([self._dialect.status(True), self._dialect.session(session)])

@@ -55,6 +55,21 @@ class Versions:
         return True
 
 
+class Sessions:
+    """How old the broker's memory of us may be where it knows no expiry. Monotonic seconds."""
+
+    def __init__(self, expiry: float) -> None:
+        self._expiry = expiry
+        self._ended: dict[str, float] = {}
+
+    def ended(self, url: str, now: float) -> None:
+        self._ended[url] = now
+
+    def too_old(self, url: str, now: float) -> bool:
+        """Also what an earlier run of ours has left, for nobody knows when that ended."""
+        return url not in self._ended or now - self._ended[url] > self._expiry
+
+
 @dataclass(slots=True)
 class Concession:
     client_id: str = ""

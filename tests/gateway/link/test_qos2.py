@@ -129,7 +129,9 @@ def test_after_a_restart_no_new_message_is_taken_for_an_old_one(
         eventually(lambda: rig.outbox.done == keys)
     new = [sent for sent in scripted.delivered if sent.topic == "tidegate/g/boiler/data"]
     assert seqs(new) == exactly(30)
-    assert len(scripted.delivered) - len(new) >= len(old) - 2  # one or two identifiers for others
+    # One or two identifiers are for others. Over 3.1.1 the old session is ended first.
+    released = len([sent for sent in scripted.delivered if sent.topic == "old/data"])
+    assert released >= len(old) - 2 if protocol == "5" else released == 0
 
 
 def test_a_broker_without_qos_2(scripted: ScriptedBroker) -> None:
