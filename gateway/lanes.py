@@ -33,7 +33,9 @@ class Lanes:
         self.pending: deque[Item] = deque()
         """Own entries not on disk, in order; settled ones go when they come to the head."""
         self.pending_bytes = 0
-        self.flying: dict[Key, tuple[Item, Lane]] = {}
+        self.flying: dict[Key, Item | None] = {}
+        """In flight. None: it is on disk, where it is read again should it come back; so a drain
+        holds no more in memory however much the link has in flight."""
         self.done = 0
         """Every own number up to here is on disk or settled."""
         self.written = written
@@ -88,7 +90,7 @@ class Lanes:
                 continue
             key = item.entry.key
             lane = Lane.LIVE if key >= self.live_from else Lane.HISTORY
-            self.flying[key] = item, lane
+            self.flying[key] = None if self._comes_from_disk(item) else item
             taken.append((item.entry, lane))
         queue.extendleft(reversed(held))
 
@@ -107,8 +109,11 @@ class Lanes:
         """Rows whose window is to be filled."""
         return [r for r in self.rows if len(r.window) <= WINDOW // 2 and self.unread(r)]
 
-    def fill(self, row: Row, entries: Sequence[Entry], read_to: Key) -> None:
-        """Of the backlog behind the row's cursor, up to read_to; not what is in flight."""
+    def fill(self, row: Row, entries: Sequence[Entry], after: Key | None, read_to: Key) -> None:
+        """Of the backlog behind `after`, up to read_to; not what is in flight. To be read once
+        more, if the row was rewound meanwhile."""
+        if row.cursor != after:
+            return
         for entry in entries:
             if entry.key not in self.flying and (self._fifo or row is self._row_of(entry)):
                 item = Item(entry, 0.0, 0)
@@ -123,13 +128,18 @@ class Lanes:
         merge(self._row(item).window, [item])
         return item
 
-    def accepted(self, keys: Iterable[Key]) -> list[Item]:
-        """These need not be sent again. Returned: those that were in flight."""
-        found = [pair[0] for key in keys if (pair := self.flying.pop(key, None))]
-        for item in found:
-            self.settle(item)
+    def accepted(self, keys: Iterable[Key]) -> list[tuple[Key, Item | None]]:
+        """These need not be sent again. Returned: what `flying` had of them."""
+        found = self._landed(keys)
+        for _, item in found:
+            if item is not None:
+                self.settle(item)
         self.prune()
         return found
+
+    def _landed(self, keys: Iterable[Key]) -> list[tuple[Key, Item | None]]:
+        flying = self.flying
+        return [(key, flying.pop(key)) for key in keys if key in flying]
 
     def settle(self, item: Item) -> None:
         if not item.written and not item.settled:
@@ -142,26 +152,34 @@ class Lanes:
 
     def returned(self, keys: Iterable[Key]) -> None:
         """Not sent after all: each goes back to where it came from, in order."""
-        back = [pair[0] for key in keys if (pair := self.flying.pop(key, None))]
+        on_disk, back = [], []
+        for key, item in self._landed(keys):
+            if item is None or self._comes_from_disk(item):
+                on_disk.append(key)
+            else:
+                back.append(item)
         for row in self.rows:
-            mine = [item for item in back if self._row(item) is row]
-            if mine:
-                self._put_back(row, mine)
+            self._put_back(row, [item for item in back if self._row(item) is row])
+        if on_disk:
+            self.rewind(min(on_disk))
+
+    def _comes_from_disk(self, item: Item) -> bool:
+        """Whether the journal has it among the backlog, where a cursor comes by to read it."""
+        return item.written and not item.shelved and not self._is_live(item)
+
+    def _is_live(self, item: Item) -> bool:
+        return item.entry.key >= self.live_from and not self._fifo
 
     def _put_back(self, row: Row, items: list[Item]) -> None:
-        live, window, late = [], [], []
-        for item in items:
-            if item.shelved:
-                window.append(item)
-            elif item.key >= self.live_from and not self._fifo:
-                live.append(item)
-            elif not item.written:
-                late.append(item)
-            elif row.cursor is not None and item.key <= row.cursor:
-                window.append(item)
-        merge(row.live, live)
-        merge(row.window, window)
-        merge(row.late, late)
+        waiting = [item for item in items if not item.shelved]
+        merge(row.window, [item for item in items if item.shelved])
+        merge(row.live, [item for item in waiting if self._is_live(item)])
+        merge(row.late, [item for item in waiting if not self._is_live(item)])
+
+    def rewind(self, first: Key) -> None:
+        """What is on disk from here on, and neither settled nor in flight, is read again."""
+        for row in self.rows:
+            row.rewind(first)
 
     def link_changed(self, up: bool, next_seq: int) -> None:
         """What is unsent belongs to the backlog now; from the next number on it is live."""
@@ -222,11 +240,7 @@ class Lanes:
         """Windows are dropped and read again from the first that is not in flight: the journal
         changed under them."""
         for row in self.rows:
-            shelved = [item for item in row.window if item.shelved]
-            read = [item for item in row.window if not item.shelved]
-            if read:
-                row.cursor = _before(read[0].key)
-                row.window = deque(shelved)
+            row.rewind()
 
     def shed(self, target: int, high: Klass = Klass.TELEMETRY) -> list[Item]:
         """Of what is in memory only, class high and below goes, oldest first, until no more than
@@ -268,8 +282,3 @@ class Lanes:
 
     def _row_of(self, entry: Entry) -> Row:
         return self._first if entry.klass >= Klass.ALARM and not self._fifo else self._rest
-
-
-def _before(key: Key) -> Key:
-    """The greatest key that is smaller; numbers begin with 1, so 0 comes before all of an epoch."""
-    return Key(key.epoch, key.seq - 1)

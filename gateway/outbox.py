@@ -197,6 +197,7 @@ class Outbox:
         """They were not sent after all: kept, and taken again in order."""
         with self._held:
             self._core.lanes.returned(keys)
+            self._hurry()
         self._look()
 
     def link_changed(self, up: bool) -> None:

@@ -55,8 +55,8 @@ class Backlog:
         read_to = inside[-1].key if len(inside) == WINDOW else edge
         entries = self._decoded(inside, expired_before)
         with self._lock:
-            wanted = [e for e in entries if e.key not in self._core.forgets]
-            self._core.lanes.fill(row, wanted, read_to)
+            wanted = [entry for entry in entries if not self._core.holds(entry.key)]
+            self._core.lanes.fill(row, wanted, after, read_to)
 
     def _decoded(self, found: Sequence[Record], expired_before: float) -> list[Entry]:
         """What has expired meanwhile, or cannot be understood, is accounted for instead."""

@@ -104,7 +104,8 @@ class Core:
         self.forget_since = 0.0
         self.noting = 0
         """Acknowledgements that the writer is about to note."""
-        self.refusals: list[tuple[Item, str]] = []
+        self.refusals: dict[Key, tuple[Item | None, str]] = {}
+        """What the broker refused, with the reason, until it is on the shelf."""
         self.retried: set[Key] = set()
         """Entries of the shelf that are being tried again."""
         self.unshelved: list[Key] = []
@@ -194,17 +195,22 @@ class Core:
 
     def accepted(self, keys: Iterable[Key]) -> None:
         found = self.lanes.accepted(keys)
-        shelved = [item.key for item in found if item.shelved]
+        shelved = [key for key, item in found if item is not None and item.shelved]
         self.unshelved += shelved
         self.books.accept(self.monotonic(), len(found), len(shelved))
-        written = [item.key for item in found if item.written and not item.shelved]
+        written = [k for k, item in found if item is None or (item.written and not item.shelved)]
         if written:
             self.forget(written)
 
     def refused(self, key: Key, reason: str) -> None:
         """Off the lanes at once, on the shelf when the writer comes to it."""
-        for item in self.lanes.accepted([key]):
-            self.refusals.append((item, reason))
+        for _, item in self.lanes.accepted([key]):
+            self.refusals[key] = item, reason
+
+    def holds(self, key: Key) -> bool:
+        """Not to be read back nor evicted: in flight, refused, or settled and the journal does not
+        know it yet."""
+        return key in self.lanes.flying or key in self.forgets or key in self.refusals
 
     def forget(self, keys: Iterable[Key]) -> None:
         """The journal may forget these; the writer tells it."""

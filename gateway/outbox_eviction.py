@@ -51,11 +51,14 @@ class Evictor:
     def _begin(self, journal: Journal, now: float) -> None:
         before = self.expired_before()
         step = eviction.plan(journal.chunks(), before)
-        going = self._going(journal, step, before) if step else []
-        if step is None or (step.reason is not None and not going):
-            self._stuck_until = now + PAUSE
-            return
+        chosen = self._chosen(journal, step, before) if step else []
         with self._lock:
+            lanes = self._core.lanes
+            # Less what memory still holds.
+            going = [r for r in chosen if r.key < lanes.live_from and not self._core.holds(r.key)]
+            if step is None or (step.reason is not None and not going):
+                self._stuck_until = now + PAUSE
+                return
             after = 0
             if step.reason is not None:
                 for gap in gaps.account(step.reason, self._core.clock(), going):
@@ -63,12 +66,8 @@ class Evictor:
             self._core.evicting = True
             self._planned = Planned(after, step, frozenset(record.key for record in going))
 
-    def _going(self, journal: Journal, step: eviction.Step, before: float) -> list[Record]:
-        """The choice, less what memory still holds."""
-        chosen = eviction.choose(step, journal.records(step.chunks), before, records.decode)
-        with self._lock:
-            lanes = self._core.lanes
-            return [r for r in chosen if r.key not in lanes.flying and r.key < lanes.live_from]
+    def _chosen(self, journal: Journal, step: eviction.Step, before: float) -> list[Record]:
+        return eviction.choose(step, journal.records(step.chunks), before, records.decode)
 
     def _finish(self, journal: Journal, planned: Planned) -> None:
         with self._lock:

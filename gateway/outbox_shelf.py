@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 
 from gateway import gaps, records
-from gateway.journal import Record
+from gateway.journal import Journal, JournalFault, Record
 from gateway.model import Entry, GapReason, Key
 from gateway.outbox_core import Core
-from gateway.rows import Item
+from gateway.rows import Item, before
 from gateway.shelf import DISCARD, KEPT, LIMIT, RETRY, Shelf
 
 LOOK = 5.0
@@ -55,15 +55,15 @@ class ShelfKeeper:
             return 0.0
         return self._look_at if core.books.shelved or self._leaving else None
 
-    def step(self, now: float) -> None:
+    def step(self, journal: Journal | None, now: float) -> None:
         """What fails on the disk is told; the wish stays in its file's name and is tried again."""
         with self._lock:
-            refusals, self._core.refusals = self._core.refusals, []
+            refusals = dict(self._core.refusals)
             accepted, self._core.unshelved = self._core.unshelved, []
             shelved = self._core.books.shelved
         try:
-            for item, reason in refusals:
-                self._put(item, reason)
+            for key, (item, reason) in refusals.items():
+                self._shelve(key, item, self._record(journal, key, item), reason)
             for key in accepted:
                 self._shelf.remove(key)
                 self._core.retried.discard(key)
@@ -73,23 +73,38 @@ class ShelfKeeper:
         except OSError as error:
             self._report(f"the shelf fails: {error}")
 
-    def _put(self, item: Item, reason: str) -> None:
+    def _record(self, journal: Journal | None, key: Key, item: Item | None) -> Record | None:
+        """None where it cannot be read from the disk now."""
+        if item is not None:
+            return to_record(item.entry)
+        try:
+            found = journal.read(before(key), 1) if journal is not None else []
+        except JournalFault:
+            return None
+        return found[0] if found and found[0].key == key else None
+
+    def _shelve(self, key: Key, item: Item | None, record: Record | None, reason: str) -> None:
         """On the shelf, and out of the journal; where the shelf fails, dropped with an account."""
-        record = to_record(item.entry)
-        again = item.shelved
+        if record is None:  # it is sent again, and refused again, when it can be read
+            with self._lock:
+                del self._core.refusals[key]
+                self._core.lanes.rewind(key)
+            return
+        again = item is not None and item.shelved
         try:
             self._shelf.put(record, reason)
         except OSError as error:
-            self._report(f"entry {item.key} is dropped, the shelf fails: {error}")
+            self._report(f"entry {key} is dropped, the shelf fails: {error}")
             self._drop(GapReason.REFUSED, record, again)
         else:
             with self._lock:
-                self._core.retried.discard(item.key)
+                self._core.retried.discard(key)
                 if not again:
                     self._core.books.shelve()
         with self._lock:
-            if item.written and not again:
-                self._core.forget([item.key])
+            del self._core.refusals[key]
+            if (item is None or item.written) and not again:
+                self._core.forget([key])
 
     def _drop(self, reason: GapReason, record: Record, from_shelf: bool) -> int:
         with self._lock:

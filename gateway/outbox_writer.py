@@ -115,7 +115,7 @@ class Writer:
             if self._prepare_at is not None and self._prepare_at <= now and self.storage == "ok":
                 self._prepare(self._journal)
             self.usage = self._journal.usage()
-        self._keeper.step(now)
+        self._keeper.step(self._journal, now)
         with self._lock:
             self._lock.notify_all()
 

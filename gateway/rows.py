@@ -42,6 +42,20 @@ class Row:
         self.cursor: Key | None = None
         """Every key up to here that is on disk and unsent is in the window or in flight."""
 
+    def rewind(self, first: Key | None = None) -> None:
+        """Read again what the window has, and what is on disk from `first` on."""
+        read = [item.key for item in self.window if not item.shelved][:1]
+        if first is not None and self.cursor is not None and first <= self.cursor:
+            read.append(first)
+        if read:
+            self.cursor = before(min(read))
+            self.window = deque(item for item in self.window if item.shelved)
+
+
+def before(key: Key) -> Key:
+    """The greatest key that is smaller; numbers begin with 1, so 0 comes before all of an epoch."""
+    return Key(key.epoch, key.seq - 1)
+
 
 def merge(queue: deque[Item], items: Sequence[Item]) -> None:
     """These among what waits there, in order."""

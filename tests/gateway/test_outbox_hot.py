@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal import JournalFault, Mark
-from gateway.model import Klass, Outcome, Reading, Result, Sample, Stamp
+from gateway.journal import JournalFault, Mark, Record
+from gateway.model import Key, Klass, Outcome, Reading, Result, Sample, Stamp
 from gateway.outbox import Outbox
 from gateway.shelf import Shelf
 from gateway.store_memory import MemoryJournal
@@ -179,3 +179,35 @@ def test_acknowledgements_are_noted_in_groups_while_no_backlog_waits(
         assert due is not None
         assert due > 0.0
     assert len(outbox._core.forgets) == 10
+
+
+def test_what_comes_back_while_the_backlog_is_read_is_not_passed_by(
+    make: Callable[..., Outbox],
+) -> None:
+    """The writer reads without the lock: meanwhile the link may give back what is on disk."""
+    journal = MemoryJournal(1 << 20)
+    outbox = make(journal, commit_every=0.0)
+    for _ in range(1000):
+        outbox.append(sample())
+    outbox.step()
+    outbox.link_changed(True)
+    outbox.step()
+    first = [entry.key for entry, _ in outbox.take(400)]
+    read = journal.read
+
+    def slow(after: Key | None, limit: int, low: Klass = Klass.TELEMETRY) -> list[Record]:
+        found = read(after, limit, low)
+        outbox.returned(first)
+        return found
+
+    journal.read = slow  # type: ignore[method-assign]
+    outbox.step()
+    del journal.read
+    sent: list[int] = []
+    while len(sent) < 1000:
+        outbox.step()
+        taken = [entry.key for entry, _ in outbox.take(100)]
+        assert taken, "the backlog ended too early"
+        outbox.accepted(taken)
+        sent += [key.seq for key in taken]
+    assert sent == list(range(1, 1001))
