@@ -210,8 +210,7 @@ class Outbox:
     def has_backlog(self) -> bool:
         """Whether something recorded before the link came up is not even in flight."""
         with self._lock:
-            lanes = self._core.lanes
-            return any(row.window or row.late or lanes.unread(row) for row in lanes.rows)
+            return self._core.lanes.has_backlog()
 
     def stats(self) -> OutboxStats:
         with self._lock:

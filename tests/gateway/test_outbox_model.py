@@ -49,8 +49,8 @@ class OutboxInFlight(RuleBasedStateMachine):
         self.flying: dict[Key, tuple[Entry, Lane]] = {}
         self.sent: dict[tuple[Lane, bool], Key] = {}
         """The last of a lane, alarms and gaps by themselves, since something came back to it."""
-        self.retried: set[Key] = set()
-        """Taken from the shelf: these come when somebody wishes."""
+        self.refused: set[Key] = set()
+        """These come again out of order: by wish, or when they could not be read for the shelf."""
         self.shelf = Shelf(Path(self.folder.name) / "shelf")
         self.journal = Unreadable(open_ring(SimulatedDisk(), SIZE, 0, silent))
         self.outbox = Outbox(
@@ -115,7 +115,7 @@ class OutboxInFlight(RuleBasedStateMachine):
             assert entry.key not in self.flying
             assert entry.key not in self.far.arrived
             self.flying[entry.key] = entry, lane
-            if entry.key not in self.retried:
+            if entry.key not in self.refused:
                 place = self.place(entry, lane)
                 assert self.sent.get(place, Key(0, 0)) < entry.key
                 self.sent[place] = entry.key
@@ -135,6 +135,7 @@ class OutboxInFlight(RuleBasedStateMachine):
         if told:
             key = data.draw(st.sampled_from(told[:50]))
             del self.flying[key]
+            self.refused.add(key)
             self.outbox.refused(key, "not authorised")
 
     @rule(skip=st.integers(0, 20), count=st.integers(1, 400))
@@ -155,7 +156,6 @@ class OutboxInFlight(RuleBasedStateMachine):
         for key, wish in list(self.shelf.keys().items())[:1]:
             if wish != RETRY:
                 self.shelf.wish(key, RETRY)
-                self.retried.add(key)
 
     @rule(fails=st.booleans())
     def medium(self, fails: bool) -> None:
