@@ -167,8 +167,9 @@ class Segment:
 
     def summary(self) -> Seal | None:
         """None where nothing is in it."""
-        if self.first is None or self.last is None:
+        if not self.count:
             return None
+        assert self.first is not None and self.last is not None
         span = self.first, self.last
         return Seal(self.count, self.end, *span, self.dear, self.urgent, self.oldest, self.newest)
 
