@@ -41,6 +41,7 @@ root = "gw"
 window = {window}
 dialect = "{dialect}"
 history = "{history}"
+linger = {linger}
 history_batch = {batch}
 
 [outbox]
@@ -154,6 +155,7 @@ def main() -> int:
     parser.add_argument("--commit", type=float, default=0.1)
     parser.add_argument("--durability", default="window")
     parser.add_argument("--dialect", default="json")
+    parser.add_argument("--linger", type=float, default=0.0, help="seconds")
     parser.add_argument("--lean", action="store_true")
     options = parser.parse_args()
     text = CONFIG.format(
@@ -163,6 +165,7 @@ def main() -> int:
         dialect=options.dialect,
         batch=options.batch,
         window=options.window,
+        linger=options.linger,
         store=options.store,
         size=options.size,
         commit=options.commit,

@@ -74,5 +74,20 @@ class TidegateLeanMsgpack(Tidegate):
     options = ("--lean", "--dialect", "msgpack", "--history", "same-topic")
 
 
+@peer
+class TidegateLinger(Tidegate):
+    name = "tidegate-linger"
+    claims = "as tidegate; a live reading waits for up to a second for others"
+    options = ("--linger", "1")
+
+
+@peer
+class TidegateLeanLinger(Tidegate):
+    name = "tidegate-lean-linger"
+    decoder = "tidegate_decode:lean"
+    claims = "as tidegate-lean; a live reading waits for up to a second for others"
+    options = ("--lean", "--linger", "1")
+
+
 if __name__ == "__main__":
     sys.exit(f"run the bench with BENCH_PEERS={Path(__file__).name}")

@@ -71,6 +71,7 @@ def make_link(
         ack_timeout=upstream.ack_timeout,
         history_batch=upstream.history_batch if upstream.history == "batch" else 0,
         pace=Pace(upstream.history_rate, upstream.history_bytes, upstream.history_batch),
+        linger=upstream.linger,
         daily_bytes=upstream.daily_bytes,
         health_every=settings.gateway.health_every,
     )

@@ -20,7 +20,7 @@ from gateway.config_outputs import check_outputs
 from gateway.config_people import check_people
 from gateway.config_profile import with_profile
 from gateway.config_report import ConfigErrors, Place, Problem, Report
-from gateway.config_upstream import check_batches, check_upstream
+from gateway.config_upstream import check_batches, check_linger, check_upstream
 from gateway.config_values import INVALID, read_fields, refuse_unknown, substitute
 from gateway.settings import (
     AlarmSettings,
@@ -135,6 +135,7 @@ def _check(
         check_upstream(tables["upstream"], root.at("upstream"))
         if tables["outbox"] is not INVALID:
             check_batches(tables["upstream"], tables["outbox"], root)
+            check_linger(tables["upstream"], tables["outbox"], root)
     check_buses(buses)
     named = [table.get("name") for table in document.get("bus", []) if isinstance(table, dict)]
     check_devices(devices, {bus.name: bus for bus, _ in buses}, named)

@@ -48,6 +48,26 @@ def check_batches(upstream: UpstreamSettings, outbox: OutboxSettings, root: Plac
         )
 
 
+def check_linger(upstream: UpstreamSettings, outbox: OutboxSettings, root: Place) -> None:
+    """Readings that wait for others are unanswered all the while."""
+    linger, place = upstream.linger, root.at("upstream", "linger")
+    if not linger:
+        return
+    if linger > upstream.ack_timeout / 2:
+        place.error(
+            "must be at most half of ack_timeout: a reading that waits is one without an answer",
+            f"at most {upstream.ack_timeout / 2:g} s here",
+        )
+    elif upstream.batch_every:
+        place.warn("does nothing beside batch_every: readings wait for their batch")
+    elif outbox.durability == "window" and linger >= outbox.commit_every:
+        place.warn(
+            "readings wait for longer than commit_every, so each is written to the disk although "
+            "the link is well",
+            "an SD card is spared with a linger that is shorter by the broker's answer",
+        )
+
+
 def _check_url(url: str, insecure: bool, place: Place) -> None:
     parts = _split(url, SCHEMES, place)
     if parts is None:

@@ -125,6 +125,9 @@ class UpstreamSettings:
     history_bytes: Annotated[
         int, Option("bytes of history a second at most, 0: as fast as the link", "B", low=0)
     ] = 0
+    linger: Annotated[
+        float, Option("live readings wait for others, to share packets; 0: no", "s", low=0, high=60)
+    ] = 0.0
     batch_every: Annotated[
         float, Option("readings wait and go out together this often, 0: at once", "s", low=0)
     ] = 0.0

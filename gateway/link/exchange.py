@@ -13,6 +13,7 @@ from gateway.link.ears import Ears
 from gateway.link.flights import Settled
 from gateway.link.hello import Lost
 from gateway.link.inbound import Inbox
+from gateway.link.linger import Linger
 from gateway.link.pacing import least_class
 from gateway.link.sender import Sender
 from gateway.link.suspects import Suspects
@@ -33,7 +34,8 @@ HEAP = 0.02
 
 
 class Exchange:
-    """ack_timeout: seconds without an answer after which the broker is taken for dead.
+    """ack_timeout: seconds without an answer after which the broker is taken for dead. linger:
+    seconds for which a live reading may wait for others.
 
     daily_bytes: a metered link's budget, 0 for none.
     """
@@ -49,6 +51,7 @@ class Exchange:
         clock: Clock,
         tally: DayBytes,
         ack_timeout: float,
+        linger: float,
         daily_bytes: int,
     ) -> None:
         self.connection = connection
@@ -59,6 +62,7 @@ class Exchange:
         self._clock = clock
         self._tally = tally
         self._ack_timeout = ack_timeout
+        self._linger = Linger(linger)
         self._daily_bytes = daily_bytes
         self._paused_until = 0.0
         self._leaving = False
@@ -96,7 +100,8 @@ class Exchange:
         connection.tick(now, chores)
         if self._opened is not None:
             self._work(now)
-        if not connection.wants_write or connection.write():
+        lingers = self._linger.seconds and self._opened is not None and self._lingers(now)
+        if not lingers and (not connection.wants_write or connection.write()):
             self._sender.written(now)
         if chores:
             self._chores_at = now + CHORES
@@ -108,7 +113,10 @@ class Exchange:
     def _wait(self, at_most: float) -> bool:
         """Until there is something to do; whether something may have come from the broker."""
         now = self._clock.monotonic()
-        writing = self.connection.wants_write
+        held = self._linger.until
+        writing = held is None and self.connection.wants_write
+        if held is not None:
+            at_most = max(0.0, min(at_most, held - now))
         # While readings come one after the other, the answers to several are read together.
         heap = self._read_at + HEAP - now
         if 0.0 < heap < at_most and not writing and self._sender.patient:
@@ -137,9 +145,22 @@ class Exchange:
         if self.connection.answers or self._suspects.watching:
             self._take_answers(now)
         self._inbox.send_acks(self.connection)
+        if self._linger.seconds:
+            self._linger.before(self.connection.unsent, self.connection.client.want_write())
         if now >= self._paused_until and not self._leaving:
             least = least_class(self._tally.total, self._daily_bytes)
             self._sender.fill(self.connection, now, self._wall_of(now), least)
+
+    def _lingers(self, now: float) -> bool:
+        """Whether what waits to be written waits on, for readings that leave with it."""
+        connection, patient = self.connection, self._sender.may_wait()
+        if patient and connection.client.want_write():
+            connection.client.loop_write()  # to the rest, so that its bytes are counted
+        if self._linger.holds(now, connection.unsent, patient):
+            return True
+        if connection.unsent:
+            connection.client.wire.hush()
+        return False
 
     def _take_answers(self, now: float) -> None:
         settled, pause = self._sender.settle(self.connection, now)
@@ -170,6 +191,7 @@ class Exchange:
     def leave(self, last: list[Publication]) -> None:
         """Nothing more is begun but these."""
         self._leaving = True
+        self._linger.release()
         self._sender.finish(self.connection, last, self._clock.monotonic())
 
     def say_goodbye(self, within: float) -> None:

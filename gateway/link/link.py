@@ -73,6 +73,7 @@ class Link:
         ack_timeout: float = 15.0,
         history_batch: int = 200,
         pace: Pace | None = None,
+        linger: float = 0.0,
         daily_bytes: int = 0,
         health_every: float = 60.0,
         rng: random.Random | None = None,
@@ -84,8 +85,7 @@ class Link:
         self._epoch = epoch
         self._on_state = on_state
         self._heartbeat = heartbeat
-        self._ack_timeout = ack_timeout
-        self._daily_bytes = daily_bytes
+        self._ack_timeout, self._linger, self._daily_bytes = ack_timeout, linger, daily_bytes
         self._health_every = health_every
         self._trust = Trust(tls or TlsFiles())
         dialect_says = dialect.status(False, "lost"), dialect.filters()
@@ -115,9 +115,7 @@ class Link:
             on_shelved=self._complaints.shelved,
             on_barred=self._complaints.notice_refused,
         )
-        self._suspects = Suspects()
-        self._bytes = DayBytes()
-        self._waker = Waker()
+        self._suspects, self._bytes, self._waker = Suspects(), DayBytes(), Waker()
         self._stopping = threading.Event()
         self._idle = Idle(self._waker, self._stopping, clock, heartbeat)
         self._thread = threading.Thread(target=self._run, name="link")
@@ -255,6 +253,7 @@ class Link:
             clock=self._clock,
             tally=self._bytes,
             ack_timeout=self._ack_timeout,
+            linger=self._linger,
             daily_bytes=self._daily_bytes,
         )
 

@@ -45,24 +45,21 @@ class Sender:
         on_shelved: Callable[[Key, str], None],
         on_barred: Callable[[str, str], None],
     ) -> None:
-        self._outbox = outbox
-        self._dialect = dialect
-        self._configured = window
-        self._batch = batch
+        self._outbox, self._dialect = outbox, dialect
+        self._configured, self._batch = window, batch
         self._pace = pace
         self._on_shelved = on_shelved
         self.notices = Notices(on_barred)
         self._queue: deque[Item] = deque()
         self._unwritten: list[Cargo] = []
-        self.refusals = Refusals()
         self._orphans: list[Key] = []
-        self._exact = Handshakes()
+        self.refusals, self._exact = Refusals(), Handshakes()
         self._start_over()
 
     def _start_over(self) -> None:
         self.flights = Flights()
         self._history = HistoryWindow()
-        self._more = True
+        self._more, self._urgent = True, False
         self.window = self._configured
 
     # One connection.
@@ -105,6 +102,7 @@ class Sender:
             notice = self.notices.next(connection.limits.packet_size)
             if notice is not None:
                 self._queue.appendleft(Item(notice, None))
+                self._urgent = True
             elif not self._queue and self._more:
                 self._refill(connection, now, least)
             if not self._queue or not self._send(connection, now, wall):
@@ -199,6 +197,8 @@ class Sender:
             return
         if lane is Lane.HISTORY:
             self._pace.sent(sum(map(size_of, messages)))
+        if lane is Lane.HISTORY or entries[0].klass > Klass.TELEMETRY:
+            self._urgent = True
         cargo = Cargo(keys, len(messages))
         for message in messages:
             self._queue.append(Item(message, cargo, lane))
@@ -277,12 +277,17 @@ class Sender:
         flying = self.flights.keys()
         waiting = [item.cargo for item in self._queue if item.cargo] + self._unwritten
         keys = [*flying, *(key for cargo in waiting for key in cargo.keys), *self._orphans]
-        self._orphans = []
         self._queue.clear()
-        self._unwritten = []
+        self._unwritten, self._orphans = [], []
         self._start_over()
         self._outbox.returned([key for key in dict.fromkeys(keys) if key not in half])
         return flying
+
+    def may_wait(self) -> bool:
+        """Whether nothing but live readings was published since the last call, and more may be."""
+        patient = not self._urgent and len(self.flights) < self.window
+        self._urgent = self._urgent and bool(self._queue)
+        return patient
 
     @property
     def patient(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from contextlib import suppress
 from typing import Protocol
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,15 @@ class Wire:
             self.sent += count
             self.writes += 1
         return self.sent - before
+
+    def hush(self) -> None:
+        """For the answers to what is sent next, the kernel acknowledges late, so that one packet
+        does for all of them. After a silence it would acknowledge each at once. TCP_QUICKACK of
+        tcp(7), which lasts until the next one that is late."""
+        option = getattr(self._stream, "setsockopt", None)
+        if option is not None:
+            with suppress(OSError):  # a Unix socket has no TCP
+                option(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
 
     @property
     def unread(self) -> bool:

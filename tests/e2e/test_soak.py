@@ -24,6 +24,8 @@ SECONDS = float(os.environ.get("TIDEGATE_SOAK", "60"))
 SEED = int(os.environ.get("TIDEGATE_SOAK_SEED", "7"))
 RATE = 20.0
 COMMIT_WINDOW = 0.5
+LINGER = 0.3 * (SEED % 2)
+"""Seconds for which readings wait for others: with every second seed."""
 WINDOW = 20
 
 
@@ -126,10 +128,13 @@ def lasting(tmp_path: Path) -> Iterator[Mosquitto]:
 def test_soak(lasting: Mosquitto, tmp_path: Path) -> None:
     dice = random.Random(SEED)
     store, history = dice.choice(["sqlite", "ring"]), dice.choice(["batch", "same-topic"])
-    print(f"\n{SECONDS:g} s, seed {SEED}, journal {store}, history {history}", flush=True)
+    print(
+        f"\n{SECONDS:g} s, seed {SEED}, journal {store}, history {history}, linger {LINGER}",
+        flush=True,
+    )
     with Line(lasting.port) as line:
         config = configure(tmp_path, line.url, store=store, rate=RATE, commit_every=COMMIT_WINDOW)
-        more = f'window = {WINDOW}\nhistory = "{history}"\n\n[outbox]'
+        more = f'window = {WINDOW}\nhistory = "{history}"\nlinger = {LINGER}\n\n[outbox]'
         text = config.read_text().replace("[outbox]", more)
         config.write_text(text.replace('name = "attic"\n', 'name = "attic"\nqos = 2\n'))
         gateway = Gateway(config)
