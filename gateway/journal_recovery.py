@@ -27,11 +27,15 @@ from gateway.journal_fresh import is_filled
 from gateway.journal_segment import Segment, name_of, read_all
 from gateway.model import Key
 
+NAMED = 4
+"""So many files that cannot be read are named in one sentence."""
+
 
 @dataclass(slots=True)
 class Found:
     """What is on the disk. fresh: slots never used, not zeroed yet. wrecked: files with data that
-    nothing could be made of. dead: free slots with remains of an eviction that was not completed.
+    nothing could be made of. emptied: slots that only look fresh, for they were used: the file was
+    lost, or reads as zeros. dead: free slots with remains of an eviction that was not completed.
     settled: free slots to the generation that is left there. replaced: segments of an eviction that
     was completed.
     """
@@ -43,6 +47,7 @@ class Found:
     settled: dict[int, int] = field(default_factory=dict)
     replaced: list[Segment] = field(default_factory=list)
     wrecked: list[int] = field(default_factory=list)
+    emptied: list[int] = field(default_factory=list)
     generation: int = 0
     damages: list[Damage] = field(default_factory=list)
 
@@ -66,6 +71,7 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     found.generation = max((s.generation for s in found.segments), default=0)
     for slot in headless:
         _adopt(disk, slot, size, found)
+    found.emptied = _emptied(found, cursor)
     for segment in found.segments:
         segment.bits = cursor.bits(segment.slot, segment.generation)
         segment.kept = segment.unsettled()
@@ -74,6 +80,15 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     _without_copies(disk, found)
     _tails(disk, cursor, found)
     return found
+
+
+def _emptied(found: Found, cursor: Cursor) -> list[int]:
+    """Slots are used in turn: one that looks new below one that was used, was used."""
+    mark = cursor.mark()
+    if mark is not None and mark.written is not None and not (found.segments or found.wrecked):
+        return sorted(found.fresh)
+    highest = max((segment.slot for segment in found.segments), default=0)
+    return sorted(slot for slot in found.fresh if slot < highest)
 
 
 def _header(disk: Disk, slot: int, size: int) -> Header | None:
@@ -230,10 +245,24 @@ def _tail(found: Found, before: Segment | None, after: Segment | None, end: Key)
     if before is not None and follows and not before.told:
         text = f"journal: the records of {before.name} behind {last} are gone"
         found.damages.append(Damage(first, end, 0, text))
-    elif found.wrecked:
-        names = ", ".join(map(name_of, found.wrecked))
+        return
+    emptied = found.emptied if _misses_one(found, before, after) else []
+    if unread := [*found.wrecked, *emptied]:
+        names = ", ".join(map(name_of, unread[:NAMED]))
+        names += f" and {len(unread) - NAMED} more" if len(unread) > NAMED else ""
         text = f"journal: {names} cannot be read; records up to {end} may be gone"
         found.damages.append(Damage(first, end, 0, text))
+
+
+def _misses_one(found: Found, before: Segment | None, after: Segment | None) -> bool:
+    """Whether a segment was between these of which no file has anything any more. It may have been
+    settled, and its file used again."""
+    if after is None:
+        return True
+    known = {*(s.generation for s in found.segments), *found.settled.values()}
+    known.update(g for segment in found.segments for g in segment.header.replaces)
+    first = before.generation + 1 if before else after.generation - 1
+    return not known.issuperset(range(max(1, first), after.generation))
 
 
 def _is_torn(disk: Disk, segment: Segment) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.cli.holes import ENDLESS, Claim, Fate, Hole, Numbers, match
 from gateway.cli.messages import Fact, Notice, Numbered, Status
-from gateway.cli.statement import Missing, Report
+from gateway.cli.statement import Missing, Report, waiting
 
 GRACE = 5.0
 """Seconds that a message may be on its way from broker to consumer, or overtake another."""
@@ -83,11 +83,15 @@ class GatewayAccount:
 
         Unexplained losses found so far stay found; the account begins anew.
         """
+        self._begin_anew("blind", now)
+
+    def _begin_anew(self, why: str, now: float) -> None:
         self._found = list(self.report(now).missing)
         self._counts["numbered"] += sum(n.size for n in self._numbers())
         self._counts["received"] += sum(n.received for n in self._numbers())
-        self._counts["blind"] += 1
+        self._counts[why] += 1
         self._runs.clear()
+        self._settlements.clear()
         self._early.clear()
         self._newest.clear()
         self._start = None
@@ -204,8 +208,10 @@ class GatewayAccount:
         outbox, epoch = fields.get("outbox"), fields.get("epoch")
         if not isinstance(outbox, Mapping):
             return
+        if isinstance(epoch, int) and epoch < max(self._runs, default=0):
+            self._begin_anew("renumbered", now)  # health is never old: epochs were given twice
         self._outbox = outbox
-        self._backlog = _waiting(outbox) > 0
+        self._backlog = waiting(outbox) > 0
         last = outbox.get("last_seq")
         if isinstance(epoch, int) and isinstance(last, int) and (run := self._run(epoch)):
             self._clear_up(epoch, last, now)
@@ -263,17 +269,10 @@ class GatewayAccount:
             pending=pending,
             explained=explained,
             missing=missing,
-            waiting=None if self._outbox is None else _waiting(self._outbox),
+            waiting=None if self._outbox is None else waiting(self._outbox),
             blind=self._counts["blind"],
+            renumbered=self._counts["renumbered"],
         )
-
-
-def _waiting(outbox: Mapping[str, Any]) -> int:
-    """Entries that the gateway kept and had not sent."""
-    kept, in_flight = outbox.get("kept"), outbox.get("in_flight")
-    if not isinstance(kept, int):
-        return 0
-    return kept - (in_flight if isinstance(in_flight, int) else 0)
 
 
 class Account:

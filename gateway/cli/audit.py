@@ -28,7 +28,8 @@ tidegate audit --until-settled --for 120         # stop when nothing is on its w
 tidegate audit --session cellar                  # the broker keeps what comes while we are away"""
 EXIT = """\
 Exit status 0: nothing is missing. 1: entries are missing without an explanation, or no live entry
-was heard, or --until-settled ran out of time."""
+was heard, or --until-settled ran out of time, or a gateway's numbers went back to an earlier epoch,
+so that nobody can tell."""
 
 REDRAW = 0.5
 QUIET_EVERY = 10.0
@@ -36,6 +37,7 @@ QUIET_EVERY = 10.0
 NO_NUMBERS = (
     "{} sends bare values without numbers (dialect plain needs MQTT 5 at both ends): not judged"
 )
+RENUMBERED = "its state was lost, or two gateways have this id: not judged over that"
 SPANS = 20
 """So many spans of missing numbers are listed."""
 
@@ -82,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 def verdict(reports: Sequence[Report], until_settled: bool) -> int:
     """Of a gateway without live entries nothing can be said: that is no success either."""
     judged = [report for report in reports if report.epoch is not None]
-    if not judged or any(report.lost for report in reports):
+    if not judged or any(report.lost or report.renumbered for report in reports):
         return 1
     return 1 if until_settled and not all(report.settled for report in reports) else 0
 
@@ -189,6 +191,8 @@ def summary(report: Report) -> str:
         f"{number(report.pending)} on the way",
         f"{number(report.lost)} missing",
     ]
+    if report.renumbered:
+        parts.append(f"numbers went back {number(report.renumbered)} times")
     if report.epoch is None:
         parts = [f"nothing to judge yet, {number(report.earlier)} earlier entries"]
     return ", ".join(parts)
@@ -206,6 +210,7 @@ def statement(report: Report) -> list[Line]:
         ("out of order", number(report.disordered), "in a device and lane"),
         *((f"gone: {clean(r)}", number(n), "told") for r, n in sorted(report.explained.items())),
         ("on the way", number(report.pending), "not here yet, perhaps still kept"),
+        ("NUMBERS WENT BACK", number(report.renumbered), RENUMBERED),
         ("blind spells", number(report.blind), "away without a session: not judged"),
     ]
     if report.epoch is None:

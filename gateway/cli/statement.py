@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Report:
     explained: entries that will not come, by the reason that the gateway gave.
     disordered: entries that came after a later one of the same device and lane, first deliveries
     only. waiting: entries that the gateway had not sent when it last told its health; None before.
-    blind: how often the consumer was away without a session.
+    blind: how often the consumer was away without a session. renumbered: how often the gateway's
+    numbers went back to an earlier epoch, so that what was on its way then cannot be judged.
     """
 
     gateway: str
@@ -46,6 +48,7 @@ class Report:
     missing: tuple[Missing, ...]
     waiting: int | None
     blind: int
+    renumbered: int = 0
 
     @property
     def lost(self) -> int:
@@ -55,3 +58,11 @@ class Report:
     def settled(self) -> bool:
         """Nothing is on its way any more, as far as can be known."""
         return self.epoch is not None and self.pending == 0 and self.waiting == 0
+
+
+def waiting(outbox: Mapping[str, Any]) -> int:
+    """Entries that the gateway kept and had not sent."""
+    kept, in_flight = outbox.get("kept"), outbox.get("in_flight")
+    if not isinstance(kept, int):
+        return 0
+    return kept - (in_flight if isinstance(in_flight, int) else 0)

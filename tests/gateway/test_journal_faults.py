@@ -203,6 +203,51 @@ def test_case_9_a_segment_of_nonsense_is_set_aside_and_told(disk: SimulatedDisk)
     fill(again, seq, 10)
 
 
+@pytest.mark.parametrize("left", ["zeros", "an empty file", "no file"])
+@pytest.mark.parametrize("slot", [0, 3])
+def test_case_9_a_segment_that_was_lost_altogether_is_told(
+    disk: SimulatedDisk, slot: int, left: str
+) -> None:
+    """An erased block of a card reads as zeros; a check of the file system takes whole files."""
+    ring = opened(disk)
+    fill_up(ring)
+    before = kept(ring)
+    gone = keys(ring.records(ring.chunks()[slot : slot + 1]))
+    ring.close()
+    name = f"{slot:04d}.seg"
+    if left == "no file":
+        disk.remove(name)
+    else:
+        disk.files[name][:] = bytes(len(disk.files[name])) if left == "zeros" else b""
+    again = opened(disk)
+    assert kept(again) == [seq for seq in before if seq not in gone]
+    [damage] = again.damages()
+    assert damage.first <= Key(1, gone[0])
+    assert damage.last is not None and Key(1, gone[-1]) <= damage.last
+    assert name in damage.text
+
+
+def test_a_ring_that_grew_misses_nothing(disk: SimulatedDisk) -> None:
+    ring = opened(disk)
+    seq = fill_up(ring)
+    ring.forget([Key(1, s) for s in range(1, seq * 3 // 4)])
+    while not ring.usage().crowded:
+        seq = fill(ring, seq, 10)
+    ring.close()
+    assert open_ring(disk, 2 * SIZE, 0, silent).damages() == []
+
+
+def test_case_9_all_segments_of_a_clean_run_gone_are_told(disk: SimulatedDisk) -> None:
+    ring = opened(disk)
+    fill(ring, 1, 10)
+    ring.set_mark(Mark(1, 10, True, Key(1, 10)))
+    ring.close()
+    for name in [name for name in disk.files if name.endswith(".seg")]:
+        disk.remove(name)
+    [damage] = opened(disk).damages()
+    assert (damage.first, damage.last) == (Key(1, 1), Key(1, 10))
+
+
 def test_case_9_a_lost_tail_of_a_clean_run_is_told(disk: SimulatedDisk) -> None:
     ring = opened(disk)
     fill(ring, 1, 10, size=100)

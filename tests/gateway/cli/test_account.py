@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cli.account import GRACE, GatewayAccount
+from gateway.cli.audit import verdict
 from gateway.cli.messages import Fact, Notice, Numbered, Status
 from gateway.cli.statement import Missing, Report
 from tests.gateway.cli.fake_gateway import FakeGateway
@@ -94,9 +97,9 @@ def entry(seq: int, epoch: int = 1, lane: str = "live", device: str = "d") -> Nu
     return Numbered("g", device, "data", lane, epoch, seq, False, {})
 
 
-def health(last_seq: int, kept: int = 0, oldest_age: float | None = None) -> Notice:
+def health(last_seq: int, kept: int = 0, oldest_age: float | None = None, epoch: int = 1) -> Notice:
     outbox = {"last_seq": last_seq, "kept": kept, "in_flight": 0, "oldest_age": oldest_age}
-    return Notice("g", "health", {"epoch": 1, "outbox": outbox})
+    return Notice("g", "health", {"epoch": epoch, "outbox": outbox})
 
 
 def test_a_hole_is_pending_while_the_gateway_keeps_entries_as_old() -> None:
@@ -195,3 +198,29 @@ def test_after_a_blind_spell_the_account_begins_anew_and_forgets_no_loss() -> No
         account.observe(entry(seq), 21.0)
     report = account.report(60.0, final=True)
     assert (report.missing, report.received, report.blind) == ((Missing(1, 2, 2),), 4, 1)
+
+
+def test_numbers_that_go_back_to_an_earlier_epoch_are_no_success() -> None:
+    """A new card in a gateway whose clock was never set, or two gateways of one id."""
+    account = GatewayAccount("g")
+    account.observe(entry(10, epoch=7), 0.0)
+    account.observe(entry(12, epoch=7), 1.0)
+    account.observe(health(1, epoch=1), 2.0)
+    account.observe(entry(2, epoch=1), 2.0)
+    account.observe(health(2, epoch=1), 3.0)
+    for seq in (3, 5):
+        account.observe(entry(seq, epoch=1), 4.0)
+    account.observe(health(5, epoch=1), 5.0)
+    report = account.report(60.0, final=True)
+    assert (report.epoch, report.renumbered, report.received) == (1, 1, 5)
+    assert report.missing == (Missing(1, 4, 4),)
+    assert verdict([replace(report, missing=())], until_settled=False) == 1
+
+
+def test_backlog_of_an_earlier_epoch_is_no_numbering_that_went_back() -> None:
+    account = GatewayAccount("g")
+    account.observe(entry(10, epoch=7), 0.0)
+    account.observe(entry(3, epoch=6, lane="history"), 1.0)
+    account.observe(health(10, epoch=7), 2.0)
+    report = account.report(60.0, final=True)
+    assert (report.renumbered, verdict([report], until_settled=False)) == (0, 0)
