@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway import gaps, records
 from gateway.journal import Journal, JournalFault, Record
@@ -39,6 +40,8 @@ class ShelfKeeper:
         self._look_at = 0.0
         self._leaving: dict[Key, int] = {}
         """Taken off: the file goes once the gap record with that number is on disk."""
+        self._damaged: set[Key] = set()
+        """Files that cannot be read, of which that was told."""
 
     def inherit(self) -> None:
         try:
@@ -122,22 +125,25 @@ class ShelfKeeper:
         keys = self._shelf.keys()
         free = [key for key in keys if key not in self._core.retried and key not in self._leaving]
         for key in free[: max(0, len(free) - LIMIT)]:
-            self._take_off(key, GapReason.REFUSED)
+            self._grant(key, DISCARD, GapReason.REFUSED)
         for key in free[max(0, len(free) - LIMIT) :]:
             self._grant(key, keys[key])
 
-    def _grant(self, key: Key, wish: str) -> None:
-        """What cannot be read stays on the shelf, and is told once a wish. OSError."""
+    def _grant(self, key: Key, wish: str, reason: GapReason = GapReason.DISCARDED) -> None:
+        """What cannot be read stays on the shelf, and is told once. OSError."""
         try:
             if wish == DISCARD:
-                self._take_off(key, GapReason.DISCARDED)
+                self._take_off(key, reason)
             elif wish == RETRY:
                 self._retry(key)
         except KeyError:
             return  # somebody removed the file, or changed his mind, just now
         except ValueError as error:
-            self._report(f"entry {key.epoch}-{key.seq} of the shelf is left there: {error}")
-            self._shelf.wish(key, KEPT)
+            if key not in self._damaged:
+                self._damaged.add(key)
+                self._report(f"entry {key.epoch}-{key.seq} of the shelf is left there: {error}")
+            with suppress(KeyError):  # removed just now
+                self._shelf.wish(key, KEPT)
 
     def _take_off(self, key: Key, reason: GapReason) -> None:
         self._leaving[key] = self._drop(reason, self._shelf.get(key).record, True)

@@ -63,7 +63,8 @@ class Shelf:
         found = {}
         for path in self._directory.iterdir():
             epoch, _, seq = path.stem.partition("-")
-            if path.suffix in (KEPT, RETRY, DISCARD) and epoch.isdigit() and seq.isdigit():
+            named = (epoch + seq).isascii() and epoch.isdecimal() and seq.isdecimal()
+            if path.suffix in (KEPT, RETRY, DISCARD) and named:
                 found[Key(int(epoch), int(seq))] = path.suffix
         return dict(sorted(found.items()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gateway.cli import outbox_entries, outbox_shelf, outbox_stats, outbox_verify
-from gateway.cli.outbox_place import add_place
+from gateway.cli.outbox_place import add_place, complain_of
 
 HELP = "Look at the queue on disk, copy it out, check it, deal with refused entries."
 EXAMPLES = """\
@@ -35,5 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 done, 1 nothing there, not readable or damaged, 78 no configuration."""
-    code: int = args.action_run(args)
+    try:
+        code: int = args.action_run(args)
+    except PermissionError as error:
+        complain_of(error)
+        return 1
     return code

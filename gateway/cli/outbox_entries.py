@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from gateway import records
 from gateway.cli.layout import clean, cut, value_text
 from gateway.cli.outbox_place import Action, complain, look, place_of
-from gateway.cli.problems import EX_CONFIG
+from gateway.cli.problems import EX_CONFIG, plainly
 from gateway.cli.tables import table
 from gateway.codecs import values
 from gateway.codecs.json_ import dumps
@@ -25,7 +26,14 @@ HEAD = ("epoch", "seq", "time", "clock")
 
 
 def configure_peek(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", type=int, default=10, metavar="COUNT", help="how many; default 10")
+    parser.add_argument("-n", type=_count, default=10, metavar="COUNT", help="how many; default 10")
+
+
+def _count(text: str) -> int:
+    """ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of entries")
+    return int(text)
 
 
 def configure_export(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +49,7 @@ def peek(args: argparse.Namespace) -> int:
         return 1
     rows = [("ENTRY", "TIME", "CLASS", "DEVICE", "CONTENT")]
     try:
-        rows += [_row(record) for record in islice(kept(journal), max(0, args.n))]
+        rows += [_row(record) for record in islice(kept(journal), args.n)]
     except JournalFault as fault:
         complain(str(fault))
         return 1
@@ -78,8 +86,14 @@ def export(args: argparse.Namespace) -> int:
     try:
         for line in _lines(kept(journal)):
             print(line)
+        sys.stdout.flush()
     except JournalFault as fault:
         complain(str(fault))
+        return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(f"the export is not complete: {plainly(error)}")
         return 1
     finally:
         journal.close()
@@ -87,14 +101,16 @@ def export(args: argparse.Namespace) -> int:
 
 
 def _lines(found: Iterator[Record]) -> Iterator[str]:
-    """What cannot be decoded is exported as it is: nothing is left out."""
+    """What cannot be decoded is exported as it is, byte by byte: nothing is left out."""
     for record in found:
         head = {"device": record.device, "class": record.klass.name.lower()}
         try:
             yield dumps(head | fields_of(record)).decode()
         except records.RecordError:
             key = {"epoch": record.key.epoch, "seq": record.key.seq}
-            yield json.dumps(head | key | {"record": record.payload.decode("utf-8", "replace")})
+            yield json.dumps(
+                head | key | {"record": record.payload.decode("utf-8", "surrogateescape")}
+            )
 
 
 PEEK = Action("The oldest entries that are kept.", configure_peek, peek)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.cli.problems import add_config, load_or_explain
+from gateway.cli.problems import add_config, load_or_explain, plainly
 from gateway.journal import JournalFault
 from gateway.journal_look import Look, look_at
 
@@ -61,8 +61,15 @@ def look(place: Place) -> Look | None:
     try:
         return look_at(place.journal, place.size)
     except JournalFault as fault:
-        complain(str(fault))
+        complain_of(fault)
         return None
+
+
+def complain_of(error: OSError) -> None:
+    """What failed; and who may do it, where that is the matter."""
+    denied = isinstance(error, PermissionError) or isinstance(error.__cause__, PermissionError)
+    text = plainly(error)
+    complain(f"{text}; run it as root or as the gateway's user" if denied else text)
 
 
 def complain(text: str) -> None:

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 
 from gateway.cli.layout import clean, cut
-from gateway.cli.outbox_place import Action, complain, place_of
+from gateway.cli.outbox_place import Action, complain, complain_of, place_of
 from gateway.cli.problems import EX_CONFIG
 from gateway.cli.tables import table
 from gateway.model import Key
@@ -34,10 +34,17 @@ def run(args: argparse.Namespace) -> int:
         return EX_CONFIG
     shelf = Shelf(place.shelf)
     try:
+        if args.entries and (args.all or args.wish == "list"):
+            raise ValueError("name entries to retry or discard, or say --all: not both")
+        if not place.state.is_dir():
+            raise ValueError(f"{place.state}: there is no such directory")
         if args.wish == "list":
             return _list(shelf)
         return _wish(shelf, args.wish, list(shelf.keys()) if args.all else _keys(args.entries))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        complain_of(error)
+        return 1
+    except ValueError as error:
         complain(str(error))
         return 1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway import records
 from gateway.cli.layout import number, size
-from gateway.cli.outbox_place import Action, Place, complain, place_of
+from gateway.cli.outbox_place import Action, Place, complain_of, place_of
 from gateway.cli.problems import EX_CONFIG
 from gateway.journal import JournalFault, JournalUsage
 from gateway.journal_look import kept, look_at
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             again.bad = [text for text in again.bad if text in finding.bad]
             finding = again
     except JournalFault as fault:
-        complain(str(fault))
+        complain_of(fault)
         return 1
     print("\n".join(page(place, finding)))
     return 1 if finding.bad else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,9 +175,45 @@ def test_what_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
         (["peek", "--state", str(tmp_path)], "there is no journal"),
         (["shelf", "retry", "--state", str(tmp_path)], "which entries?"),
         (["shelf", "discard", "seven", "--state", str(tmp_path)], "'seven' is no entry"),
+        (["shelf", "discard", "1-9", "--all", "--state", str(tmp_path)], "not both"),
+        (["shelf", "--state", str(tmp_path / "nowhere")], "there is no such directory"),
     ):
         assert outbox(*arguments) == 1
         assert said in capsys.readouterr().err
     assert outbox("shelf", "--state", str(tmp_path)) == 0
     assert "the shelf is empty" in capsys.readouterr().out
     assert outbox("stats", "--config", str(tmp_path / "none.toml")) == 78
+
+
+def test_what_cannot_be_decoded_is_exported_byte_by_byte(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    payload = bytes(range(256))
+    journal = open_journal(tmp_path, size=SIZE, report=lambda text: None)
+    journal.append([Record(Key(1, 1), Klass.TELEMETRY, 0.0, "cellar", payload)])
+    journal.close()
+    assert outbox("export", "--state", str(tmp_path)) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["record"].encode("utf-8", "surrogateescape") == payload
+
+
+def test_an_export_onto_a_full_disk_says_that_it_is_not_complete(tmp_path: Path) -> None:
+    filled(tmp_path, "ring", 10)
+    command = [sys.executable, "-m", "gateway", "outbox", "export", "--state", str(tmp_path)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ("tidegate outbox: the export is not complete: No space left on device\n")
+
+
+def test_who_may_not_read_it_is_told_who_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    for action in ("stats", "peek", "export", "shelf", "verify"):
+        assert outbox(action, "--state", str(tmp_path)) == 1
+        said = capsys.readouterr().err
+        assert "Permission denied" in said and "run it as root" in said
