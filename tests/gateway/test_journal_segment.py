@@ -57,7 +57,7 @@ def test_without_its_seals_a_ring_is_what_it_was(disk: SimulatedDisk) -> None:
     chunks = ring.chunks()
     assert [chunk.dear for chunk in chunks[:2]] == [size_of(record(2)) + size_of(record(3)), 0]
     assert [chunk.newest for chunk in chunks] == [1004.0, 1005.0, 0.0, 0.0, 7000.0]
-    assert all(chunk.bytes == CAPACITY for chunk in chunks)
+    assert all(chunk.bytes == chunk.capacity == CAPACITY for chunk in chunks)
     without_seals(disk)
     again = opened(disk)
     assert again.chunks() == chunks
