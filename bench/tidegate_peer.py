@@ -47,7 +47,7 @@ class TidegateOneByOne(Tidegate):
 class TidegateHistory(Tidegate):
     name = "tidegate-history"
     filter = "gw/+/history"
-    claims = "as tidegate; only what comes as history is counted"
+    claims = "as tidegate; only what comes as history is counted, so W2's drain begins with it"
     cannot = ("W1", "W4")
 
 

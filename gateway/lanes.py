@@ -110,12 +110,12 @@ class Lanes:
         return [r for r in self.rows if len(r.window) <= WINDOW // 2 and self.unread(r)]
 
     def fill(self, row: Row, entries: Sequence[Entry], after: Key | None, read_to: Key) -> None:
-        """Of the backlog behind `after`, up to read_to; not what is in flight. To be read once
-        more, if the row was rewound meanwhile."""
+        """Of the backlog behind `after`, up to read_to; what is in flight or settled is not among
+        it. To be read once more, if the row was rewound meanwhile."""
         if row.cursor != after:
             return
         for entry in entries:
-            if entry.key not in self.flying and (self._fifo or row is self._row_of(entry)):
+            if entry.klass < Klass.ALARM or row.low == Klass.ALARM or self._fifo:
                 item = Item(entry, 0.0, 0)
                 item.written = True
                 row.window.append(item)
