@@ -108,8 +108,9 @@ def _host(url: str, parts: SplitResult) -> str:
         raise ValueError(f"{url!r} names no host")
     if ":" not in host:  # an IPv6 address has no labels
         try:
-            # The resolver would raise UnicodeError, which is no OSError, for an over-long label.
-            host.encode("idna")
+            # As it goes to resolver, proxy and web server (RFC 3490). The resolver would raise
+            # UnicodeError, which is no OSError, for an over-long label.
+            return host.encode("idna").decode()
         except UnicodeError as error:
             raise ValueError(f"{url!r}: {host[:70]!r} is no host name ({error})") from None
     return host

@@ -227,7 +227,7 @@ class Exchange:
 
     def _count(self) -> None:
         traffic = self.connection.traffic
-        if traffic != self._counted:
+        if traffic != self._counted or self._daily_bytes:  # a new day comes without any, too
             wall = self._wall_of(self._clock.monotonic())
             self._tally.add(wall, *map(operator.sub, traffic, self._counted))
             self._counted = traffic

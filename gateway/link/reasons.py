@@ -14,6 +14,7 @@ class Verdict(Enum):
 
 
 REASONS = {
+    0x00: "normal disconnection",
     0x80: "unspecified error",
     0x81: "malformed packet",
     0x82: "protocol error",

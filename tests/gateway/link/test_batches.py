@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.codecs import history
 from gateway.config import parse
 from gateway.link.batches import Batches
+from gateway.link.tally import DAY
 from gateway.model import Alarm, AlarmState, Key, Klass, Lane, Result, Sample
 from gateway.model import Outcome as Came
 from gateway.outbox import Outbox
@@ -19,6 +20,7 @@ from gateway.store_memory import MemoryJournal
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.gateway.fake_clock import FakeClock
 from tests.gateway.link.parts import STAMP, LinkRig, sample
+from tests.scripted_broker import ScriptedBroker
 
 BUDGET = 30_000
 """Bytes: a tenth of it is several messages, so that no bound is passed unseen."""
@@ -176,6 +178,22 @@ def test_a_spent_budget_holds_readings_back_and_health_says_which(
         held = {entry.klass for entry in rig.outbox.kept.values()}
         assert {Klass.TELEMETRY, Klass.RESULT} <= held
         assert len(rig.outbox.done) <= sent + 2  # what was in flight, and the alarm
+
+
+def test_a_new_day_needs_no_traffic_to_begin(scripted: ScriptedBroker) -> None:
+    """A metered link may be silent for half a day: what is held back does not wait for a ping."""
+    with LinkRig(scripted.url, daily_bytes=BUDGET, keepalive=43200) as rig:
+        eventually(lambda: rig.settled)
+        while rig.link.status().shed != "below counter":
+            sent = len(rig.outbox.done)
+            rig.outbox.append(sample())
+            eventually(
+                lambda: len(rig.outbox.done) > sent or rig.link.status().shed == "below counter"  # noqa: B023
+            )
+        held = [rig.outbox.append(sample()) for _ in range(3)]
+        assert not set(held) & set(rig.outbox.done)
+        rig.clock.set_wall((rig.clock.stamp().wall // DAY + 1) * DAY + 1)
+        rig.until(lambda: set(held) <= set(rig.outbox.done))
 
 
 CONFIG = """

@@ -12,6 +12,7 @@ from gateway.link.endpoint import Endpoint, Proxy, parse_endpoint, parse_proxy
     [
         ("mqtt://localhost", ("tcp", False, "localhost", 1883, "/mqtt")),
         ("mqtts://b.example", ("tcp", True, "b.example", 8883, "/mqtt")),
+        ("mqtts://брокер.example", ("tcp", True, "xn--90aiopjd.example", 8883, "/mqtt")),
         ("mqtts://[2001:db8::1]:883", ("tcp", True, "2001:db8::1", 883, "/mqtt")),
         ("wss://b.example/broker", ("websockets", True, "b.example", 443, "/broker")),
         ("ws://127.0.0.1:8080", ("websockets", False, "127.0.0.1", 8080, "/mqtt")),
