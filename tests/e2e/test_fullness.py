@@ -75,7 +75,7 @@ def test_case_13_a_queue_that_runs_full_is_told_and_cleared_when_it_drains(
     nowhere = f"mqtt://127.0.0.1:{free_port()}"
     gateway = Logged(configure(tmp_path, nowhere, store="ring", rate=20, commit_every=0.5))
     eventually(lambda: outbox(state).get("fill", 0.0) >= 0.8, "a queue that is filling", PATIENCE)
-    eventually(lambda: outbox(state)["last_seq"] > 40, "more readings", PATIENCE)
+    eventually(lambda: outbox(state).get("last_seq", 0) > 40, "more readings", PATIENCE)
     shown = tidegate("status", "--socket", str(state / "status.sock")).stdout
     assert "% FULL: old readings go when it is" in shown, shown
     warnings = [line for line in gateway.end() if "of the queue is used" in line]
