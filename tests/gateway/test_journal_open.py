@@ -11,6 +11,7 @@ import pytest
 
 from gateway.journal import Journal, JournalFault, Mark
 from gateway.journal_format import HEADER, Header, pack_header
+from gateway.journal_look import look_at
 from gateway.journal_move import FILES, OTHER
 from gateway.journal_open import open_journal
 from gateway.model import Key
@@ -174,3 +175,11 @@ def test_what_is_to_stay_free_makes_the_journal_smaller(
     assert journal.usage().bytes_limit <= 8 << 20
     journal.append([record(1)])
     assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < 10 << 20
+
+
+def test_who_only_looks_does_not_say_how_much_room_is_left(open_as: Open, tmp_path: Path) -> None:
+    journal = open_as("sqlite")
+    fill(journal, 1, 20)
+    journal.close()
+    usage = look_at(tmp_path / FILES["sqlite"]).usage()
+    assert (usage.kept, usage.room, usage.mean) == (20, 0, 0.0)
