@@ -4,7 +4,7 @@
 # make fuzz    the decoders against atheris, for a minute, and what comes in over MQTT, 10^6 times;
 #              ARGS="-max_total_time=600" for longer
 # make torture kills and power cuts by the hundred; half an hour
-# make test-rabbit: the tests with RabbitMQ; three minutes, 500 MB
+# make test-rabbit: the tests with RabbitMQ; a minute or two, 500 MB of memory
 # make deb     the Debian package, in dist/
 # make rig     the package in a virtual machine with real devices; rig-short: the whole way once;
 #              rig-image: the card's image; cutdisk: power cuts on a disk that loses what it has
@@ -18,7 +18,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Debian keeps daemons, mosquitto too, where an ordinary user's PATH does not look.
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto deb rig rig-short rig-image cutdisk image sbom pip-audit clean
+.PHONY: demo venv test mutation mutation-journal soak test-rabbit fuzz fuzz-short model torture lint schema mosquitto rabbitmq deb rig rig-short rig-image cutdisk image sbom pip-audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -75,8 +75,8 @@ torture: $(VENV)/installed-dev mosquitto
 	  tests/e2e/test_kills.py tests/e2e/test_power_cuts.py tests/gateway/test_outbox_cuts.py \
 	  tests/gateway/test_journal_flips.py --timeout 0 tests/gateway/test_journal_model.py $(ARGS)
 
-# One node, and a cluster of three: apt-get install --no-install-recommends rabbitmq-server
-test-rabbit: $(VENV)/installed-dev
+# One node, and a cluster of three.
+test-rabbit: rabbitmq $(VENV)/installed-dev
 	$(VENV)/bin/pytest -m rabbit -rs tests/rabbit $(ARGS)
 
 # Ten minutes in which link, broker and gateway fail at random; a minute of it is in the tests.
@@ -104,6 +104,11 @@ mosquitto:
 	echo "installing mosquitto ..."; \
 	$$run apt-get update -qq && \
 	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends mosquitto strace
+
+# RabbitMQ and its Erlang, of Debian's packages, where it is not installed: unpacked in the .venv, no
+# service started.
+rabbitmq: $(VENV)/installed
+	@tests/rabbit/fetch $(VENV)/rabbitmq
 
 schema: $(VENV)/installed
 	$(VENV)/bin/tidegate schema > deploy/gateway.schema.json
