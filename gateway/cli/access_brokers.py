@@ -75,6 +75,13 @@ def _acl(kind: str, topic: str) -> dict[str, Any]:
 EXCHANGE = "amq.topic"
 """Where the MQTT plug-in publishes, with the levels of the topic as words of the routing key."""
 NOTHING = "^$"
+RABBITMQ_MIRRORS = (
+    "sessions",
+    "^mqtt-subscription-",
+    '{"ha-mode":"all","ha-sync-mode":"automatic"}',
+)
+"""Name, pattern and definition of the policy by which every node of a cluster has the sessions. Not
+part of the definitions: RabbitMQ 4 does not know `ha-mode`."""
 
 
 def rabbitmq_definitions(

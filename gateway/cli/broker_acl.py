@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -118,6 +119,9 @@ def _rabbitmq(out: Path, found: Sequence[Role], known: Mapping[str, str], vhost:
         if f'"user": "{login}"' not in text:
             print(f"{login} is left out: no password is known, give it with --passwords")
     print(f"Then: rabbitmqctl import_definitions {path}")
+    print("In a cluster of RabbitMQ 3, so that a session outlives its node (docs/brokers.md):\n")
+    policy = shlex.join(access_brokers.RABBITMQ_MIRRORS)
+    print(f"    rabbitmqctl set_policy -p {shlex.quote(vhost)} {policy}")
 
 
 _WRITERS = {"mosquitto": _mosquitto, "dynsec": _dynsec, "rabbitmq": _rabbitmq}

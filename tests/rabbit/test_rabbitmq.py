@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from gateway.cli.access_brokers import RABBITMQ_MIRRORS
 from tests import rights
 from tests.brokers import eventually
 from tests.e2e.house import Gateway
@@ -23,7 +24,6 @@ from tests.rights import Person
 pytestmark = [pytest.mark.rabbit, pytest.mark.timeout(1800)]
 
 PATIENCE = 180.0
-POLICY = '{"ha-mode": "all", "ha-sync-mode": "automatic"}'
 CONFIG = """
 [gateway]
 id = "g"
@@ -197,7 +197,7 @@ def cluster(epmd: Epmd, tmp_path: Path) -> Iterator[list[Node]]:
         running_nodes = nodes[0].control("cluster_status", "--formatter", "json")
         assert len(json.loads(running_nodes)["running_nodes"]) == len(nodes)
         # Without it a durable session is at one node, and nobody has it while that one is down.
-        nodes[0].control("set_policy", "sessions", "^mqtt-subscription-", POLICY)
+        nodes[0].control("set_policy", *RABBITMQ_MIRRORS)
         yield nodes
     finally:
         for node in nodes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -274,6 +275,19 @@ def test_no_password_is_written_in_clear_and_what_is_known_stays(
     assert hashes[0]["anna"] == hashes[1]["anna"]
     assert access_hashes.is_rabbitmq(hashes[1]["shed-gw"], "another")
     assert "bert" not in hashes[1]
+
+
+def test_rabbitmq_s_policy_for_a_cluster_is_printed_for_a_shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--broker", "rabbitmq", "--out", str(tmp_path), "--vhost", "north west"]
+    assert main(["broker-acl", str(write(tmp_path)), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    command = shlex.split(next(line for line in lines if "set_policy" in line))
+    assert command[:4] == ["rabbitmqctl", "set_policy", "-p", "north west"]
+    _, pattern, definition = command[4:]
+    assert re.match(pattern, "mqtt-subscription-shedqos1")
+    assert json.loads(definition) == {"ha-mode": "all", "ha-sync-mode": "automatic"}
 
 
 def test_what_cannot_be_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
