@@ -158,6 +158,7 @@ class Node:
         return {
             **epmd.environment,
             "HOME": str(folder),
+            "ERL_CRASH_DUMP": str(self._own / "erl_crash.dump"),
             "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_NODE_PORT": str(free_port()),
             "RABBITMQ_NODE_IP_ADDRESS": HOST,
