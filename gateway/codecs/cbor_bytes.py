@@ -33,7 +33,7 @@ def dumps(fields: Mapping[str, Any]) -> bytes:
 
 def _write(value: Any, put: Callable[[bytes], None]) -> None:
     if isinstance(value, str):
-        data = value.encode()
+        data = value.encode("utf-8", "replace")  # half a surrogate pair: "?"
         put(_head(TEXT, len(data)) + data)
     elif value is None or isinstance(value, bool):
         put(bytes((SIMPLE | (NULL if value is None else TRUE if value else FALSE),)))
@@ -65,8 +65,16 @@ def _head(major: int, argument: int) -> bytes:
 
 def _integer(value: int) -> bytes:
     if not -(1 << 64) <= value < 1 << 64:
-        return _float(SIMPLE | DOUBLE, value)
+        return _large(value)
     return _head(UNSIGNED, value) if value >= 0 else _head(NEGATIVE, -1 - value)
+
+
+def _large(value: int) -> bytes:
+    """Beyond what a float can be, null."""
+    try:
+        return _float(SIMPLE | DOUBLE, float(value))
+    except OverflowError:
+        return bytes((SIMPLE | NULL,))
 
 
 def loads(payload: bytes) -> Any:

@@ -29,7 +29,7 @@ def dumps_plain(fields: Mapping[str, Any]) -> bytes:
     try:
         return _encode(fields).encode()
     except ValueError:
-        return _encode(_finite(fields)).encode()
+        return _encode(_finite(fields)).encode("utf-8", "replace")  # half a surrogate pair: "?"
 
 
 def dumps(fields: Mapping[str, Any]) -> bytes:

@@ -36,7 +36,7 @@ def dumps(fields: Mapping[str, Any]) -> bytes:
 
 def _write(value: Any, put: Callable[[bytes], None]) -> None:
     if isinstance(value, str):
-        data = value.encode()
+        data = value.encode("utf-8", "replace")  # half a surrogate pair: "?"
         put(_str_head(len(data)) + data)
     elif value is None or isinstance(value, bool):
         put(bytes((NIL if value is None else TRUE if value else FALSE,)))
@@ -78,11 +78,19 @@ def _integer(value: int) -> bytes:
         for bound, form, code in _UNSIGNED:
             if value < bound:
                 return struct.pack(form, code, value)
-        return struct.pack(">BQ", 0xCF, value) if value < 1 << 64 else _float(FLOAT64, value)
+        return struct.pack(">BQ", 0xCF, value) if value < 1 << 64 else _large(value)
     for bound, form, code in _SIGNED:
         if value >= bound:
             return struct.pack(form, code, value)
-    return struct.pack(">Bq", 0xD3, value) if value >= -(1 << 63) else _float(FLOAT64, value)
+    return struct.pack(">Bq", 0xD3, value) if value >= -(1 << 63) else _large(value)
+
+
+def _large(value: int) -> bytes:
+    """Beyond what a float can be, null."""
+    try:
+        return _float(FLOAT64, float(value))
+    except OverflowError:
+        return bytes((NIL,))
 
 
 def loads(payload: bytes) -> Any:

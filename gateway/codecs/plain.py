@@ -61,7 +61,7 @@ def bare(value: object) -> bytes:
         return b"ON" if value else b"OFF"
     if value is None or (isinstance(value, float) and value - value != 0.0):
         return NULL
-    return str(value).encode()
+    return str(value).encode("utf-8", "replace")
 
 
 def dialect(

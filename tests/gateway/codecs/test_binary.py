@@ -212,3 +212,11 @@ def test_no_mapping_begins_as_json_does(
     """So an envelope in JSON and one in the dialect cannot be taken for each other."""
     assert form.dumps(fields)[:1] != b"{"
     assert their_dumps(fields)[:1] != b"{"
+
+
+@FORMATS
+@pytest.mark.parametrize("value", [10**400, -(10**400), "half a pair \udcff"])
+def test_what_a_driver_should_not_have_given_stops_nothing(form: Format, value: object) -> None:
+    """The link would end at it, at each start again."""
+    found = sniff.loads(form.dumps({"value": value}))["value"]
+    assert found in ("half a pair ?", None, value if form is json_.JSON else None)
