@@ -172,10 +172,7 @@ class Sender:
 
     def _history_room(self, room: int, now: float) -> int:
         free = min(room, self._history.size - self.flights.of_lane(Lane.HISTORY))
-        allowed = self._pace.available(now)
-        if free <= 0:
-            return 0
-        return min(self._batch or free, allowed)
+        return min(self._batch or free, self._pace.available(now)) if free > 0 else 0
 
     def _load(
         self, entries: list[Entry], messages: list[Publication], connection: Connection, lane: Lane
@@ -291,8 +288,9 @@ class Sender:
 
     @property
     def patient(self) -> bool:
-        """Answers are to come, and so much of the window is free that nobody waits for them."""
-        return 0 < 2 * len(self.flights) < self.window
+        """Answers are to come, and so much of the windows is free that nobody waits for them."""
+        few = 0 < 2 * len(self.flights) < self.window
+        return few and self.flights.of_lane(Lane.HISTORY) < self._history.size
 
     @property
     def quiet(self) -> bool:

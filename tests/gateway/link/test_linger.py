@@ -27,7 +27,7 @@ from gateway.link.suspects import Suspects
 from gateway.link.tally import DayBytes
 from gateway.link.waker import Waker
 from gateway.link.wire import Wire
-from gateway.model import Key, Klass, Outcome, Result
+from gateway.model import Key, Klass, Lane, Outcome, Result
 from tests.brokers import Listener, Mosquitto
 from tests.gateway.fake_clock import FakeClock
 from tests.gateway.link.parts import STAMP, LinkRig, MemoryOutbox, sample
@@ -411,3 +411,19 @@ def test_a_linger_beyond_commit_every_is_warned_of() -> None:
 def test_a_linger_that_looks_like_a_dead_broker_is_refused() -> None:
     with pytest.raises(ConfigErrors, match="at most half of ack_timeout"):
         warned('linger = "8s"')
+
+
+def test_answers_are_read_at_once_when_the_backlog_waits_for_them() -> None:
+    """A drain in batches fills its own window long before that of all messages."""
+    session = Session(0.0)
+    for _ in range(1000):
+        session.outbox.append(sample())
+    session.outbox.history = set(session.outbox.kept)
+    session.turn()
+    assert session.arrived() == session.sender.flights.of_lane(Lane.HISTORY) == 4
+    assert not session.sender.patient
+    session.answer()
+    session.turn()
+    assert session.arrived() == 1
+    assert session.sender.patient
+    session.close()
