@@ -73,7 +73,7 @@ def page(stats: Mapping[str, Any]) -> list[str]:
         f"shelf    {number(stats['shelved'])} refused",
     ]
     if not stats["running"]:
-        lines.append("no gateway runs here: this is what lies on the disk")
+        lines.append("no gateway answers here: this is what lies on the disk")
     elif stats["storage"] != "ok":
         lines.append(f"STORAGE  {stats['storage']}")
     return lines

@@ -137,7 +137,7 @@ def test_a_copy_is_checked_and_not_touched(
     assert len(capsys.readouterr().out.splitlines()) == 1200
     assert outbox("stats", "--state", str(tmp_path / "state")) == 0
     shown = capsys.readouterr().out
-    assert "1 200 kept" in shown and "no gateway runs here" in shown
+    assert "1 200 kept" in shown and "no gateway answers here" in shown
 
 
 def test_damage_of_a_ring_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
