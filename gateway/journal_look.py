@@ -81,6 +81,14 @@ def look_at(journal: Path, size: int = 0) -> Look:
     return SqliteLook(journal, size)
 
 
+class RingLook(Ring):
+    """Beside a writer, or after a kill, there may be remains of an eviction that was not completed.
+    A start overwrites them; a look has nothing to leave behind."""
+
+    def close(self) -> None:
+        self._disk.close()
+
+
 def _ring(directory: Path) -> Ring:
     disk = ReadOnlyDisk(directory)
     slots = slots_of(disk)
@@ -89,7 +97,7 @@ def _ring(directory: Path) -> Ring:
         raise JournalFault(
             f"{directory}: there is no ring: no file has its segments' name and size"
         )
-    return Ring(disk, max(slots) + 1, size)
+    return RingLook(disk, max(slots) + 1, size)
 
 
 def kept(look: Look, low: Klass = Klass.TELEMETRY) -> Iterator[Record]:

@@ -217,3 +217,21 @@ def test_who_may_not_read_it_is_told_who_may(
         assert outbox(action, "--state", str(tmp_path)) == 1
         said = capsys.readouterr().err
         assert "Permission denied" in said and "run it as root" in said
+
+
+def test_a_copy_made_in_the_middle_of_an_eviction_is_readable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = open_journal(tmp_path, size=SIZE, report=lambda text: None)
+    journal.append([record(seq) for seq in range(1, 8001)])
+    journal.settle(sync=True)
+    before = digest(tmp_path / "journal")
+    shutil.copytree(tmp_path / "journal", tmp_path / "copy")
+    pair = journal.chunks()[:2]
+    journal.evict(pair, {r.key for r in journal.records(pair) if r.key.seq % 4}, 1)
+    changed = [n for n, d in digest(tmp_path / "journal").items() if before.get(n) != d]
+    for name in (name for name in changed if name.endswith(".seg")):
+        data = (tmp_path / "journal" / name).read_bytes()
+        (tmp_path / "copy" / name).write_bytes(data[:-512] + bytes(512))
+    assert outbox("verify", str(tmp_path / "copy")) == 0
+    assert "8 000 telemetry" in capsys.readouterr().out
