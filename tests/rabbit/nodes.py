@@ -27,6 +27,8 @@ HOST = "127.0.0.1"
 ROOTS = (Path(sys.prefix, "rabbitmq"), Path("/"))
 """Where it may be: unpacked by `make rabbitmq`, or installed."""
 ERLANG = "usr/lib/erlang"
+# "localhost" is known without the machine's help: a bare root file system has no /etc/hosts.
+NAMES = '{lookup, [file, native]}.\n{host, {127,0,0,1}, ["localhost"]}.\n'
 # Everything that it started goes when its standard input ends, and so when the tests are killed.
 GUARD = 'exec 3<&0 </dev/null; { cat <&3 >/dev/null; kill -KILL 0; } & exec "$@" 3<&-'
 
@@ -147,6 +149,8 @@ class Node:
         self._own.mkdir()
         plugins = self._own / "plugins"
         plugins.write_text("[rabbitmq_mqtt].\n")
+        names = self._own / "inetrc"
+        names.write_text(NAMES)
         self._config.write_text(
             f"mqtt.listeners.tcp.1 = {HOST}:{self.port}\n"
             "mqtt.allow_anonymous = true\n"
@@ -158,6 +162,7 @@ class Node:
         return {
             **epmd.environment,
             "HOME": str(folder),
+            "ERL_INETRC": str(names),
             "ERL_CRASH_DUMP": str(self._own / "erl_crash.dump"),
             "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_NODE_PORT": str(free_port()),
