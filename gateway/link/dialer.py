@@ -147,7 +147,7 @@ class Dialer:
     def _forgotten(self, lost: Lost) -> bool:
         if not lost.forgotten:
             return False
-        self._sessions.ended(self.endpoint.url, self._clock.monotonic())
+        self._sessions.forgotten(self.endpoint.url)
         return True
 
     def _adapted(self, code: int | None) -> bool:

@@ -65,6 +65,10 @@ class Sessions:
     def ended(self, url: str, now: float) -> None:
         self._ended[url] = now
 
+    def forgotten(self, url: str) -> None:
+        """There is none until we have been in again: even with an expiry of 0 none is too old."""
+        self._ended[url] = float("inf")
+
     def too_old(self, url: str, now: float) -> bool:
         """Also what an earlier run of ours has left, for nobody knows when that ended."""
         return url not in self._ended or now - self._ended[url] > self._expiry
