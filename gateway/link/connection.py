@@ -221,7 +221,7 @@ class Connection:
 
     def tick(self, now: float, deadlines: bool) -> None:
         """Notes what went to and fro, for the keep-alive, and looks at the deadlines. Lost."""
-        wire = self._wire
+        self._now, wire = now, self._wire
         self._pulse.observe(now, wire.sent, wire.received, self.client.pongs, wire.unsent)
         if not deadlines:
             return

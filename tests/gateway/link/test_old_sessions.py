@@ -1,8 +1,7 @@
-"""What stays over time: sessions that have no expiry, subscriptions that were refused."""
+"""Sessions that have no expiry are not used when they are old."""
 
 from __future__ import annotations
 
-from gateway.link.subscriptions import AGAIN
 from gateway.model import Command
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.gateway.link.parts import LinkRig
@@ -48,21 +47,3 @@ def test_over_311_mosquitto_keeps_commands_for_a_short_outage_and_not_from_befor
         eventually(lambda: rig.connects == 2 and len(rig.commands) == 2)
         again, _ = rig.commands[1]
         assert isinstance(again, Command) and (again.value, again.id) == ("now", command.id)
-
-
-def test_rights_that_are_given_meanwhile_are_found_without_a_new_connection(
-    scripted: ScriptedBroker,
-) -> None:
-    """P21: until then there were no commands; only what was refused is asked for again."""
-    scripted.suback = 0x87
-    with LinkRig(scripted.url) as rig:
-        eventually(lambda: rig.settled and len(rig.told("subscription")) == 1)
-        scripted.suback = None
-        rig.advance(AGAIN + 1)
-        eventually(lambda: len(rig.told("subscription")) == 2)
-        assert [raised for raised, _ in rig.told("subscription")] == [True, False]
-        asked, pings = len(scripted.filters), scripted.pings
-        rig.advance(AGAIN + 1)
-        eventually(lambda: scripted.pings > pings)
-        assert len(scripted.filters) == asked
-        assert rig.link.status().drops == 0
