@@ -181,7 +181,7 @@ class Worker:
 
     def _step(self, job: Job) -> None:
         try:
-            job.due = self._clock.monotonic() + next(job.steps)
+            job.due = next(job.steps) + self._clock.monotonic()  # the step itself takes time
             return
         except StopIteration as end:
             self._end(job)

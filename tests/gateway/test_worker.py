@@ -207,6 +207,26 @@ def test_a_conversion_does_not_hold_the_bus() -> None:
     assert bench.values("slow") == [1.0]
 
 
+def test_a_conversion_has_its_time_from_the_end_of_the_transfer_that_begins_it() -> None:
+    """Two bytes at 100 kHz take 0.3 ms, which a chip at the slow end of its data sheet needs."""
+    asked: list[float] = []
+
+    class Unhurried(Thermometer):
+        def read(self) -> Generator[float, None, Sequence[Reading]]:
+            bench.clock.advance(0.5)  # on the bus
+            asked.append(bench.clock.now)
+            yield 0.8
+            asked.append(bench.clock.now)
+            return [Reading("temperature", 1.0)]
+
+    bench = Bench(Attached("slow", Unhurried(), 100.0))
+    bench.turn()
+    for _ in range(20):
+        bench.turn(0.1)
+    begun, ended = asked
+    assert 0.8 <= ended - begun < 1.0
+
+
 def test_on_a_line_one_speaks_at_a_time() -> None:
     """An exchange waits in steps between request and answer: nothing may come between."""
 
