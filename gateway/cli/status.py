@@ -104,7 +104,7 @@ def _outbox(box: Mapping[str, Any]) -> list[str]:
         f"   {size(box.get('bytes_used'))} of {size(box.get('bytes_limit'))}",
         f"{INDENT}full in {span(box.get('time_to_full'))}"
         f"   drained in {span(box.get('time_to_drain'))}",
-        *([f"{INDENT}{full:.0%} FULL: old readings go when it is"] if full >= RAISE else []),
+        *([f"{INDENT}{full:.0%} FULL: when it is full, old readings go"] if full >= RAISE else []),
         f"readings   recorded {number(box.get('recorded'))}"
         f"   inherited {number(box.get('inherited'))}"
         f"   at broker {number(box.get('accepted'))}"

@@ -77,7 +77,7 @@ def test_case_13_a_queue_that_runs_full_is_told_and_cleared_when_it_drains(
     eventually(lambda: outbox(state).get("fill", 0.0) >= 0.8, "a queue that is filling", PATIENCE)
     eventually(lambda: outbox(state).get("last_seq", 0) > 40, "more readings", PATIENCE)
     shown = tidegate("status", "--socket", str(state / "status.sock")).stdout
-    assert "% FULL: old readings go when it is" in shown, shown
+    assert "% FULL: when it is full, old readings go" in shown, shown
     warnings = [line for line in gateway.end() if "of the queue is used" in line]
     assert len(warnings) == 1, warnings
     assert "old readings are thinned out" in warnings[0]
