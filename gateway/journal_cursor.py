@@ -9,13 +9,12 @@ After an error the file is not trusted any more: a new one takes its place, from
 
 from __future__ import annotations
 
-import errno
 import struct
 import zlib
 from collections.abc import Callable, Iterable
 
 from gateway.journal import Mark
-from gateway.journal_disk import Disk
+from gateway.journal_disk import Disk, read_around
 from gateway.journal_format import SECTOR
 from gateway.model import Key
 
@@ -88,22 +87,9 @@ class Cursor:
 
     def _read(self) -> bytes:
         """A block that cannot be read costs what is in it, as one that is damaged does."""
-        size = self._disk.size(NAME)
-        try:
-            return self._disk.read(NAME, 0, size)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-        self._broken = True
-        return b"".join(map(self._sector, range(0, size, SECTOR)))
-
-    def _sector(self, at: int) -> bytes:
-        try:
-            return self._disk.read(NAME, at, SECTOR)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return bytes(SECTOR)
+        data, whole = read_around(self._disk, NAME, self._disk.size(NAME), SECTOR)
+        self._broken = not whole
+        return data
 
     def _load(self, data: bytes) -> None:
         for number in range(len(data) // SECTOR):

@@ -49,6 +49,26 @@ class Disk(Protocol):
     def close(self) -> None: ...
 
 
+def read_around(disk: Disk, name: str, size: int, step: int) -> tuple[bytes, bool]:
+    """The first `size` bytes of a file, and whether the medium gave all of them. Where it cannot,
+    each `step` of it that fails comes as zeros, which never verify. OSError for other errors."""
+    try:
+        return disk.read(name, 0, size).ljust(size, b"\0"), True
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    return b"".join(_piece(disk, name, at, step) for at in range(0, size, step)), False
+
+
+def _piece(disk: Disk, name: str, at: int, size: int) -> bytes:
+    try:
+        return disk.read(name, at, size).ljust(size, b"\0")
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return bytes(size)
+
+
 class RealDisk:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)

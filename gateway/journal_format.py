@@ -47,7 +47,7 @@ TAIL = 2 * SECTOR
 HEADER = struct.Struct("<8sHBxIQQQIIQ")
 FIELDS = struct.Struct("<IBBHIIQd")
 """What a record's CRC covers, before the device and the payload."""
-RECORD = struct.Struct("<4sIIBBHIIQd")
+RECORD = struct.Struct("<4sI" + FIELDS.format.removeprefix("<"))
 CRC = struct.Struct("<I")
 
 KLASSES = {klass.value: klass for klass in Klass}

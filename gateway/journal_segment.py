@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gateway.journal import Chunk, Damage, Record
 from gateway.journal_cursor import BYTES, Cursor
-from gateway.journal_disk import Disk
+from gateway.journal_disk import Disk, read_around
 from gateway.journal_format import (
     DATA,
     SECTOR,
@@ -38,21 +38,8 @@ def name_of(slot: int) -> str:
 
 def read_all(disk: Disk, name: str, size: int) -> bytes:
     """The whole segment; what the medium cannot read comes as zeros, which never verify."""
-    try:
-        return disk.read(name, 0, size).ljust(size, b"\0")
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-    return b"".join(_page(disk, name, at) for at in range(0, size, PAGE))
-
-
-def _page(disk: Disk, name: str, at: int) -> bytes:
-    try:
-        return disk.read(name, at, PAGE).ljust(PAGE, b"\0")
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
-        return bytes(PAGE)
+    data, _ = read_around(disk, name, size, PAGE)
+    return data
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from gateway.link.reasons import in_plain
+
 STATES = ("raised", "acknowledged", "cleared")
 TRY_AGAIN = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 """Seconds between two tries; after the last one a push is given up: some 50 minutes."""
@@ -81,8 +83,7 @@ def read(topic: str, root: str, fields: Any) -> Alert | None:
 
 def _line(value: Any) -> str:
     """Of text that came over the network: one line, of no more than LONGEST characters."""
-    text = value if isinstance(value, str) else ""
-    return "".join(c if c.isprintable() else " " for c in text)[:LONGEST]
+    return in_plain(value, LONGEST) if isinstance(value, str) else ""
 
 
 class Outbound:

@@ -6,6 +6,7 @@ value are refused. Names in a mapping are text.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,14 @@ from gateway.codecs.commands import MAX_DEPTH
 ONE_VALUE = Callable[["Reader", int], Any]
 """Reads one value; the number is how deep it stands."""
 _FLOATS = {2: struct.Struct(">e"), 4: struct.Struct(">f"), 8: struct.Struct(">d")}
+
+
+def nearest(value: int) -> float:
+    """The float for an integer that is too wide for the format; infinite where there is none."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 class Reader:

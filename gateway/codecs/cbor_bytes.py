@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.codecs.binary import Reader, read_all
+from gateway.codecs.binary import Reader, nearest, read_all
 
 # RFC 8949, section 3.1: the major type in the upper three bits.
 UNSIGNED, NEGATIVE, TEXT, ARRAY, MAP, SIMPLE = 0 << 5, 1 << 5, 3 << 5, 4 << 5, 5 << 5, 7 << 5
@@ -40,7 +40,7 @@ def _write(value: Any, put: Callable[[bytes], None]) -> None:
     elif isinstance(value, int):
         put(_integer(value))
     elif isinstance(value, float):
-        put(_float(SIMPLE | DOUBLE, value) if value - value == 0.0 else bytes((SIMPLE | NULL,)))
+        put(_real(value))
     elif isinstance(value, Mapping):
         put(_head(MAP, len(value)))
         for name, inner in value.items():
@@ -65,16 +65,13 @@ def _head(major: int, argument: int) -> bytes:
 
 def _integer(value: int) -> bytes:
     if not -(1 << 64) <= value < 1 << 64:
-        return _large(value)
+        return _real(nearest(value))
     return _head(UNSIGNED, value) if value >= 0 else _head(NEGATIVE, -1 - value)
 
 
-def _large(value: int) -> bytes:
-    """Beyond what a float can be, null."""
-    try:
-        return _float(SIMPLE | DOUBLE, float(value))
-    except OverflowError:
-        return bytes((SIMPLE | NULL,))
+def _real(value: float) -> bytes:
+    """What is not finite is null."""
+    return _float(SIMPLE | DOUBLE, value) if value - value == 0.0 else bytes((SIMPLE | NULL,))
 
 
 def loads(payload: bytes) -> Any:

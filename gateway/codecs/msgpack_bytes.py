@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.codecs.binary import Reader, read_all
+from gateway.codecs.binary import Reader, nearest, read_all
 
 NIL, FALSE, TRUE = 0xC0, 0xC2, 0xC3
 FLOAT32, FLOAT64 = 0xCA, 0xCB
@@ -43,7 +43,7 @@ def _write(value: Any, put: Callable[[bytes], None]) -> None:
     elif isinstance(value, int):
         put(_integer(value))
     elif isinstance(value, float):
-        put(_float(FLOAT64, value) if value - value == 0.0 else bytes((NIL,)))
+        put(_real(value))
     elif isinstance(value, Mapping):
         put(_head(len(value), FIXMAP, MAP16))
         for name, inner in value.items():
@@ -78,19 +78,16 @@ def _integer(value: int) -> bytes:
         for bound, form, code in _UNSIGNED:
             if value < bound:
                 return struct.pack(form, code, value)
-        return struct.pack(">BQ", 0xCF, value) if value < 1 << 64 else _large(value)
+        return struct.pack(">BQ", 0xCF, value) if value < 1 << 64 else _real(nearest(value))
     for bound, form, code in _SIGNED:
         if value >= bound:
             return struct.pack(form, code, value)
-    return struct.pack(">Bq", 0xD3, value) if value >= -(1 << 63) else _large(value)
+    return struct.pack(">Bq", 0xD3, value) if value >= -(1 << 63) else _real(nearest(value))
 
 
-def _large(value: int) -> bytes:
-    """Beyond what a float can be, null."""
-    try:
-        return _float(FLOAT64, float(value))
-    except OverflowError:
-        return bytes((NIL,))
+def _real(value: float) -> bytes:
+    """What is not finite is nil."""
+    return _float(FLOAT64, value) if value - value == 0.0 else bytes((NIL,))
 
 
 def loads(payload: bytes) -> Any:

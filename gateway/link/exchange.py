@@ -66,8 +66,7 @@ class Exchange:
         self._daily_bytes = daily_bytes
         self._paused_until = 0.0
         self._leaving = False
-        self._line, self._bell = connection.fileno(), waker.fileno()
-        self._ears = Ears(self._line, self._bell)
+        self._ears = Ears(connection.fileno(), waker.fileno())
         self._chores_at = 0.0
         self._quiet = True
         self._counted = (0, 0, 0, 0)

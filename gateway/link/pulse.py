@@ -10,7 +10,7 @@ from __future__ import annotations
 def keepalive_of(ours: int, servers: int | None) -> int:
     """Seconds, 0 for none. A broker that allows more silence than we asked for forbids no ping
     (3.1.2.10), and without one its own silence would be noticed later than was asked for."""
-    return min(filter(None, (ours, servers)), default=0) if servers is not None else ours
+    return min(filter(None, (ours, servers)), default=0)
 
 
 class Pulse:

@@ -71,10 +71,10 @@ def reason_text(code: int) -> str:
     return REASONS.get(code, f"reason code 0x{code:02x}")
 
 
-def in_plain(said: str) -> str:
+def in_plain(said: str, longest: int = 200) -> str:
     """What somebody else's machine says, fit for a log and a terminal: no control characters, and
     not without end."""
-    return "".join(c if c.isprintable() else " " for c in said[:200])
+    return "".join(c if c.isprintable() else " " for c in said[:longest])
 
 
 def verdict(code: int) -> Verdict:

@@ -31,7 +31,7 @@ class Waker:
             os.eventfd_read(self._event)
         except BlockingIOError:
             pass
-        self._awake = False
+        self.heard()
 
     def heard(self) -> None:
         """As `drain`, for who waits for edges and need not read."""

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
+import pytest
+
+from gateway.journal import JournalFault, Record
+from gateway.journal_format import SEAL_MAGIC
 from gateway.journal_open import open_ring
 from gateway.journal_ring import Ring
 from tests.gateway.fake_disk import SimulatedDisk
@@ -20,3 +26,22 @@ def opened(disk: SimulatedDisk) -> Ring:
 
 def kept(ring: Ring) -> list[int]:
     return keys(ring.read(None, 10_000))
+
+
+def failed_at_its_last_sync(disk: SimulatedDisk, ring: Ring) -> list[Record]:
+    """Every second record of the first two chunks was to go. What was written to replace them looks
+    whole to a next start. Gives what was in the chunks."""
+    pair = ring.chunks()[:2]
+    inside = ring.records(pair)
+    there = {name for name, data in disk.files.items() if data[-512:-504] == SEAL_MAGIC}
+
+    def fail(call: str, name: str) -> None:
+        new = name not in there and name.endswith(".seg")
+        if call == "sync" and new and disk.files[name][-512:-504] == SEAL_MAGIC:
+            raise OSError(errno.EIO, "EIO", name)
+
+    disk.before = fail
+    with pytest.raises(JournalFault):
+        ring.evict(pair, {r.key for r in inside if r.key.seq % 2}, 1)
+    disk.before = lambda *_: None
+    return inside

@@ -12,13 +12,13 @@ import pytest
 from gateway.journal import JournalFault, Mark
 from gateway.journal_disk import RealDisk
 from gateway.journal_files import LEAST, layout, slots_of
-from gateway.journal_format import DATA, SEAL_MAGIC
+from gateway.journal_format import DATA
 from gateway.journal_open import open_ring
 from gateway.journal_ring import Ring
 from gateway.model import Key, Klass
 from tests.gateway.fake_disk import Failing, SimulatedDisk, copy_of
 from tests.gateway.journal_contract import fill, fill_up, keys, record
-from tests.gateway.small_ring import SIZE, kept, opened, silent
+from tests.gateway.small_ring import SIZE, failed_at_its_last_sync, kept, opened, silent
 
 SLOTS, SEGMENT = layout(SIZE)
 
@@ -262,19 +262,7 @@ def test_an_eviction_that_failed_at_its_last_sync_never_counts_later(disk: Simul
     """Its remains look whole; they are made unreadable before anything else is written."""
     ring = opened(disk)
     seq = fill_up(ring)
-    pair = ring.chunks()[:2]
-    inside = ring.records(pair)
-    there = {name for name, data in disk.files.items() if data[-512:-504] == SEAL_MAGIC}
-
-    def fail(call: str, name: str) -> None:
-        new = name not in there and name.endswith(".seg")
-        if call == "sync" and new and disk.files[name][-512:-504] == SEAL_MAGIC:
-            raise OSError(errno.EIO, "EIO", name)
-
-    disk.before = fail
-    with pytest.raises(JournalFault):
-        ring.evict(pair, {r.key for r in inside if r.key.seq % 2}, 1)
-    disk.before = lambda *_: None
+    inside = failed_at_its_last_sync(disk, ring)
     ring.forget([r.key for r in inside])
     for more in range(seq, seq + SLOTS):
         ring.forget([r.key for r in ring.read(None, 12)])

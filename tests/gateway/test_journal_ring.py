@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal import JournalFault, Mark, Record
+from gateway.journal import JournalFault, Mark
 from gateway.journal_disk import RealDisk
-from gateway.journal_format import SEAL_MAGIC
 from gateway.journal_open import open_ring
 from gateway.journal_ring import Ring
 from gateway.model import Key, Klass
 from tests.gateway.fake_disk import Failing, SimulatedDisk, copy_of
 from tests.gateway.journal_contract import SIZE, JournalContract, fill, fill_up, keys, record
-from tests.gateway.small_ring import kept, opened, silent
+from tests.gateway.small_ring import failed_at_its_last_sync, kept, opened, silent
 
 
 class TestRing(JournalContract):
@@ -210,25 +209,6 @@ def test_of_nothing_nothing_is_evicted(disk: SimulatedDisk) -> None:
     fill(ring, 1, 10)
     assert ring.evict([], {Key(1, 1)}, 0) == []
     assert kept(ring) == list(range(1, 11))
-
-
-def failed_at_its_last_sync(disk: SimulatedDisk, ring: Ring) -> list[Record]:
-    """Every second record of the first two chunks was to go. What was written to replace them looks
-    whole to a next start. Gives what was in the chunks."""
-    pair = ring.chunks()[:2]
-    inside = ring.records(pair)
-    there = {name for name, data in disk.files.items() if data[-512:-504] == SEAL_MAGIC}
-
-    def fail(call: str, name: str) -> None:
-        new = name not in there and name.endswith(".seg")
-        if call == "sync" and new and disk.files[name][-512:-504] == SEAL_MAGIC:
-            raise OSError(errno.EIO, "EIO", name)
-
-    disk.before = fail
-    with pytest.raises(JournalFault):
-        ring.evict(pair, {r.key for r in inside if r.key.seq % 2}, 1)
-    disk.before = lambda *_: None
-    return inside
 
 
 WRITES: Sequence[Callable[[Ring], None]] = (

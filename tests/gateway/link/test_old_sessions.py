@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
+
+from gateway.link.terms import Sessions
 from gateway.model import Command
 from tests.brokers import Listener, Mosquitto, eventually
 from tests.gateway.link.parts import LinkRig
 from tests.scripted_broker import ScriptedBroker
+
+URL = "mqtt://broker.example"
+
+
+@pytest.mark.parametrize("expiry", [0.0, 0.001, 60.0])
+def test_what_is_forgotten_is_not_forgotten_again(expiry: float) -> None:
+    """Else the gateway would end sessions for ever, and never come in."""
+    sessions = Sessions(expiry)
+    assert sessions.too_old(URL, 5.0)
+    sessions.forgotten(URL)
+    assert not sessions.too_old(URL, 1e9)
+    sessions.ended(URL, 1e9)
+    assert not sessions.too_old(URL, 1e9 + expiry / 2)
+    assert sessions.too_old(URL, 1e9 + expiry + 1)
 
 
 def test_over_311_a_session_that_is_too_old_is_ended_before_it_is_used(
