@@ -23,7 +23,7 @@ from gateway.build_devices import (
     self_freeing,
 )
 from gateway.build_ground import STUCK, Ground, make_ground
-from gateway.build_link import make_batches, make_link, stop_link
+from gateway.build_link import make_batches, make_day, make_link, stop_link, upkeep
 from gateway.build_local import make_local
 from gateway.build_orders import Position, make_handlers
 from gateway.build_safe import renew, steps_of
@@ -73,17 +73,19 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
     control = _control(ground, rules, position, lambda: link)
     batches = make_batches(settings, outbox)
     beat = ground.hearts.register("link", STUCK)
-    link = make_link(settings, batches or outbox, dialect, clock, control, beat, outbox.epoch)
+    day = make_day(settings, ground.store, clock)
+    link = make_link(settings, batches or outbox, dialect, clock, control, beat, outbox.epoch, day)
     if rules:
         rules.connect(control, clock, link.notice)
     reporter = _reporter(ground, link)
     ground.workers.update(_workers(ground, control, reporter, position))
     link.notice(dialect.about(describe(settings, outbox, clock, ground.attached)))
     reporter.anchor()
-    parts = _parts(ground, control, link, reporter, safe_for)
+    day_parts, day_chores = upkeep(day)
+    parts = _parts(ground, control, link, reporter, safe_for, day_parts)
     chores = [Chore(settings.gateway.health_every, reporter.health), Chore(60.0, reporter.anchor)]
     chores.append(Chore(EVERY, Lookout(outbox, settings.outbox.expire, control.alarm).look))
-    chores += end_of(safe_for)
+    chores += [*end_of(safe_for), *day_chores]
     if batches is not None:
         chores.append(Chore(settings.upstream.batch_every, batches.due))
     supervisor = Supervisor(parts, chores, ground.hearts)
@@ -164,13 +166,19 @@ def _workers(
 
 
 def _parts(
-    ground: Ground, control: Control, link: Link, reporter: Reporter, safe_for: float
+    ground: Ground,
+    control: Control,
+    link: Link,
+    reporter: Reporter,
+    safe_for: float,
+    behind_link: list[Part],
 ) -> list[Part]:
-    """In the order in which they start."""
+    """In the order in which they start. behind_link: they stop when the link has stopped."""
     settings, attached, outbox = ground.settings, ground.attached, ground.outbox
     states = Path(settings.gateway.state) / safe.FILE
     parts = [
         Part("outbox", outbox.start, lambda timeout: _close(outbox, ground.store, timeout)),
+        *behind_link,
         Part("link", link.start, lambda timeout: stop_link(link, timeout)),
         Part("safe states", lambda: renew(states, steps_of(settings, attached)), _rest),
         threaded("control", control.run, control.stop),

@@ -15,9 +15,12 @@ from gateway.link.pacing import Pace
 from gateway.link.tls import TlsFiles
 from gateway.outbox import Outbox
 from gateway.settings import Settings
+from gateway.state import Store
+from gateway.supervisor import Chore, Part
 
 if TYPE_CHECKING:
     from gateway.link.batches import Batches
+    from gateway.metered import DayKeeper
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,15 @@ def make_batches(settings: Settings, outbox: Outbox) -> Batches | None:
     return Batches(outbox)
 
 
+def make_day(settings: Settings, store: Store, clock: Clock) -> DayKeeper | None:
+    """Who keeps the count of a metered link's day."""
+    if not settings.upstream.daily_bytes:
+        return None
+    from gateway.metered import DayKeeper  # a link without a budget does not load it
+
+    return DayKeeper(store, clock, settings.upstream.daily_bytes)
+
+
 def make_link(
     settings: Settings,
     outbox: Outbox | Batches,
@@ -39,6 +51,7 @@ def make_link(
     control: Control,
     heartbeat: Callable[[], None],
     epoch: int,
+    day: DayKeeper | None,
 ) -> Link:
     upstream = settings.upstream
     ttls = [d.output.command_ttl for d in settings.device if d.output is not None]
@@ -73,6 +86,7 @@ def make_link(
         pace=Pace(upstream.history_rate, upstream.history_bytes, upstream.history_batch),
         linger=upstream.linger,
         daily_bytes=upstream.daily_bytes,
+        day=day.bytes if day else None,
         health_every=settings.gateway.health_every,
     )
     return link
@@ -81,3 +95,12 @@ def make_link(
 def stop_link(link: Link, timeout: float) -> None:
     if not link.stop(timeout):
         log.error("the link did not stop within %.1f s", timeout)
+
+
+def upkeep(day: DayKeeper | None) -> tuple[list[Part], list[Chore]]:
+    """What starts before the link and so stops after it, and what main does meanwhile."""
+    if day is None:
+        return [], []
+    from gateway.metered import EVERY
+
+    return [Part("day", lambda: None, lambda timeout: day.end())], [Chore(EVERY, day.look)]

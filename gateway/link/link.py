@@ -75,6 +75,7 @@ class Link:
         pace: Pace | None = None,
         linger: float = 0.0,
         daily_bytes: int = 0,
+        day: DayBytes | None = None,
         health_every: float = 60.0,
         rng: random.Random | None = None,
     ) -> None:
@@ -115,7 +116,7 @@ class Link:
             on_shelved=self._complaints.shelved,
             on_barred=self._complaints.notice_refused,
         )
-        self._suspects, self._bytes, self._waker = Suspects(), DayBytes(), Waker()
+        self._suspects, self._bytes, self._waker = Suspects(), day or DayBytes(), Waker()
         self._stopping = threading.Event()
         self._idle = Idle(self._waker, self._stopping, clock, heartbeat)
         self._thread = threading.Thread(target=self._run, name="link")

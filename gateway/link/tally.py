@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SEGMENT = 1448
 HEADERS = 52
@@ -19,26 +20,56 @@ class Counts:
     callback_errors: int = 0
 
 
-class DayBytes:
-    """Bytes of the UTC day on the network, with an estimate of the headers that TCP/IP adds."""
+class Day(NamedTuple):
+    """day: days since 1970, UTC. assumed: bytes that earlier runs of the day may have cost besides
+    those that they told of."""
 
-    def __init__(self) -> None:
-        self._day = -1
-        self.sent = 0
-        self.received = 0
+    day: int = -1
+    sent: int = 0
+    received: int = 0
+    assumed: int = 0
+
+
+NO_DAY = Day()
+
+
+class DayBytes:
+    """Bytes of the UTC day on the network, with an estimate of the headers that TCP/IP adds.
+
+    One thread adds, any may look: `now` is one moment's. certain: whether the clock can be believed
+    when it says an earlier day; as long as it cannot, the count goes on.
+    """
+
+    def __init__(self, before: Day = NO_DAY, certain: bool = True) -> None:
+        """before: where an earlier run left off."""
+        self.now = before
+        self.certain = certain
 
     def add(self, wall: float, sent: int, received: int, writes: int, reads: int) -> None:
         """Bytes, and in how many goes they were written and read."""
-        day = int(wall // DAY)
-        if day != self._day:
-            self._day, self.sent, self.received = day, 0, 0
+        day, now = int(wall // DAY), self.now
+        if day > now.day or (day < now.day and self.certain):
+            now = Day(day)
         there, back = segments(sent, writes), segments(received, reads)
-        self.sent += sent + HEADERS * (there + back)
-        self.received += received + HEADERS * (back + there)
+        self.now = Day(
+            now.day,
+            now.sent + sent + HEADERS * (there + back),
+            now.received + received + HEADERS * (back + there),
+            now.assumed,
+        )
+
+    @property
+    def sent(self) -> int:
+        return self.now.sent
+
+    @property
+    def received(self) -> int:
+        return self.now.received
 
     @property
     def total(self) -> int:
-        return self.sent + self.received
+        """What counts against a budget."""
+        return self.now.sent + self.now.received + self.now.assumed
 
 
 def segments(size: int, goes: int) -> int:
