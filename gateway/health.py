@@ -17,18 +17,26 @@ THERMAL = Path("sys/class/thermal/thermal_zone0/temp")
 
 def host_health(state: Path, root: Path = Path("/")) -> HostHealth:
     """state: a path on the disk that holds the journal. root: where proc and sys are."""
-    disk = os.statvfs(state)
     temperature = _number(root / THERMAL, 10)
     throttled = _number(root / THROTTLED, 16)
     memory = _meminfo(root / "proc/meminfo")
     return HostHealth(
         memory_used=_resident(root / "proc/self/statm"),
         memory_free=memory,
-        disk_free=disk.f_bavail * disk.f_frsize,
+        disk_free=_disk_free(state),
         cpu_temperature=None if temperature is None else temperature / 1000,
         load=_load(root / "proc/loadavg"),
         throttled=None if throttled is None else bool(throttled & 0xF),
     )
+
+
+def _disk_free(state: Path) -> int | None:
+    """None where there is no such path: a disk that fails, or that was not mounted at the start."""
+    try:
+        disk = os.statvfs(state)
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize
 
 
 def _text(path: Path) -> str:

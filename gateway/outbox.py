@@ -53,7 +53,6 @@ class Outbox:
         each, from the writer's thread. window: of a backlog that is sent one by one, so many may
         come twice after a crash; 0: no bound. The rest are values of OutboxSettings.
         """
-        self._report = report
         journal = self._opened(open_journal)
         last = journal.last() if journal else None
         self.epoch = max(epoch, last.epoch + 1) if last else epoch
@@ -102,9 +101,8 @@ class Outbox:
     def _opened(self, open_journal: Callable[[], Journal]) -> Journal | None:
         try:
             return open_journal()
-        except JournalFault as fault:
-            self._report(f"storage fails, going on from memory: {fault}")
-            return None
+        except JournalFault:
+            return None  # the writer's first step tries again, and tells
 
     def _begin(self, journal: Journal | None, before: int | None) -> Previous | None:
         """Settle the account of the run before, and begin this one. The disk is not waited for."""

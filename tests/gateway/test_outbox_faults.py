@@ -442,6 +442,35 @@ def test_a_journal_of_a_later_run_is_not_written_to(tmp_path: Path) -> None:
     assert "run 50" in outbox.stats().storage
 
 
+def test_a_journal_that_cannot_be_opened_at_the_start_is_told_once(tmp_path: Path) -> None:
+    """A read-only disk without a directory for it."""
+    clock, said, writable = FakeClock(), list[str](), list[SimulatedDisk]()
+
+    def open_journal() -> Journal:
+        if not writable:
+            raise JournalFault("journal: cannot be opened: EROFS")
+        return open_ring(writable[0], SIZE, 0, said.append)
+
+    outbox = Outbox(
+        epoch=2,
+        open_journal=open_journal,
+        shelf=Shelf(tmp_path / "shelf"),
+        clock=clock.stamp,
+        monotonic=clock.monotonic,
+        report=said.append,
+    )
+    for _ in range(50):
+        clock.advance(5.0)
+        outbox.step()
+    assert said == ["storage fails, going on from memory: journal: cannot be opened: EROFS"]
+    assert "EROFS" in outbox.stats().storage
+    writable.append(SimulatedDisk())
+    clock.advance(60.0)
+    outbox.step()
+    assert said[1:] == ["storage works again"]
+    assert outbox.stats().storage == "ok"
+
+
 def test_the_thread_of_the_writer_ends_with_everything_on_disk(tmp_path: Path) -> None:
     disk, clock = SimulatedDisk(), FakeClock()
     outbox = Outbox(

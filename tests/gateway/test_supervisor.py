@@ -213,3 +213,8 @@ def test_what_a_machine_cannot_tell_is_none(tmp_path: Path) -> None:
     health = host_health(tmp_path, tmp_path)
     assert (health.memory_used, health.memory_free, health.load) == (None, None, None)
     assert (health.cpu_temperature, health.throttled) == (None, None)
+
+
+def test_a_state_directory_that_cannot_be_had_is_not_the_end(tmp_path: Path) -> None:
+    """A disk that is read-only at the start, or not mounted: health says what else there is."""
+    assert host_health(tmp_path / "state", tmp_path).disk_free is None
