@@ -14,14 +14,14 @@ from gateway.link.connection import Connection
 from gateway.link.decisions import window_of
 from gateway.link.exact import Handshakes
 from gateway.link.flights import Cargo, Flight, Flights, Item, Settled
+from gateway.link.loader import Loader
 from gateway.link.notices import Notices
 from gateway.link.pacing import HistoryWindow, Pace
-from gateway.link.packets import size_of
 from gateway.link.reasons import BAD_TOPIC, reason_text
 from gateway.link.refusals import Refusals
 from gateway.link.supply import Outbox
 from gateway.link.suspects import Message
-from gateway.model import Entry, Key, Klass, Lane, Sample
+from gateway.model import Key, Klass, Lane
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ class Sender:
         on_shelved: Callable[[Key, str], None],
         on_barred: Callable[[str, str], None],
     ) -> None:
-        self._outbox, self._dialect = outbox, dialect
-        self._configured, self._batch = window, batch
-        self._pace = pace
+        self._outbox = outbox
+        self._configured = window
+        self._loader = Loader(outbox, dialect, batch, pace, self.shelve)
         self._on_shelved = on_shelved
         self.notices = Notices(on_barred)
         self._queue: deque[Item] = deque()
@@ -59,7 +59,7 @@ class Sender:
     def _start_over(self) -> None:
         self.flights = Flights()
         self._history = HistoryWindow()
-        self._more, self._urgent = True, False
+        self._loader.more, self._loader.urgent = True, False
         self.window = self._configured
 
     # One connection.
@@ -93,7 +93,7 @@ class Sender:
 
     def woken(self) -> None:
         """The outbox has something new."""
-        self._more = True
+        self._loader.more = True
 
     def fill(self, connection: Connection, now: float, wall: float, least: Klass) -> None:
         """Publishes until the window is full or there is nothing left."""
@@ -102,8 +102,8 @@ class Sender:
             notice = self.notices.next(connection.limits.packet_size)
             if notice is not None:
                 self._queue.appendleft(Item(notice, None))
-                self._urgent = True
-            elif not self._queue and self._more:
+                self._loader.urgent = True
+            elif not self._queue and self._loader.more:
                 self._refill(connection, now, least)
             if not self._queue or not self._send(connection, now, wall):
                 return
@@ -148,57 +148,13 @@ class Sender:
 
     def _refill(self, connection: Connection, now: float, least: Klass) -> None:
         room = self.window - len(self.flights)
-        history = self._history_room(room, now)
-        limit = max(room, history)
-        taken = self._outbox.take(limit, history, least)
-        backlog: list[Entry] = []
-        late = 0
-        for entry, lane in taken:
-            late += lane is Lane.HISTORY
-            if self._batch and lane is Lane.HISTORY and isinstance(entry.recorded, Sample):
-                backlog.append(entry)
-            else:
-                self._load([entry], self._dialect.live(entry), connection, lane)
-        if backlog:
-            self._load(backlog, self._dialect.history(backlog), connection, Lane.HISTORY)
-        if late:
-            self._pace.spend(late)
-        # Less than asked for: empty until the outbox wakes us, or no more of the window for now.
-        self._more = len(taken) >= limit or late >= history
+        backlog = min(room, self._history.size - self.flights.of_lane(Lane.HISTORY))
+        limit = connection.limits.packet_size
+        self._queue.extend(self._loader.load(room, backlog, now, least, limit))
 
     def due(self, now: float) -> float | None:
         """Seconds until the backlog may go on, None if no clock holds it back."""
-        return self._pace.wait() if self._pace.available(now) < 1 else None
-
-    def _history_room(self, room: int, now: float) -> int:
-        free = min(room, self._history.size - self.flights.of_lane(Lane.HISTORY))
-        return min(self._batch or free, self._pace.available(now)) if free > 0 else 0
-
-    def _load(
-        self, entries: list[Entry], messages: list[Publication], connection: Connection, lane: Lane
-    ) -> None:
-        limit = connection.limits.packet_size
-        keys = tuple([entry.key for entry in entries])
-        if limit is not None:
-            messages = [m for m in messages if not m.reply or size_of(m) <= limit]
-        if limit is not None and any(size_of(message) > limit for message in messages):
-            if len(entries) > 1:
-                middle = len(entries) // 2
-                for half in (entries[:middle], entries[middle:]):
-                    self._load(half, self._dialect.history(half), connection, lane)
-            else:
-                self.shelve(keys[0], f"larger than the broker's limit of {limit} bytes")
-            return
-        if not messages:
-            self._outbox.accepted(keys)
-            return
-        if lane is Lane.HISTORY:
-            self._pace.sent(sum(map(size_of, messages)))
-        if lane is Lane.HISTORY or entries[0].klass > Klass.TELEMETRY:
-            self._urgent = True
-        cargo = Cargo(keys, len(messages))
-        for message in messages:
-            self._queue.append(Item(message, cargo, lane))
+        return self._loader.due(now)
 
     def written(self, now: float) -> None:
         """All that was queued is with the operating system: QoS 0 asks for no more."""
@@ -263,8 +219,8 @@ class Sender:
             self.notices.bar(first, reason)
         elif rest:
             # Perhaps only too many at once: they are sent again, in smaller batches.
-            self._batch = max(1, len(message) // 4)
-            log.warning("%s: batches of %d samples from now on", reason, self._batch)
+            self._loader.batch = max(1, len(message) // 4)
+            log.warning("%s: batches of %d samples from now on", reason, self._loader.batch)
         else:
             self.shelve(first, reason)
 
@@ -273,7 +229,8 @@ class Sender:
         half = self._exact.lost(connection, self._queue)
         flying = self.flights.keys()
         waiting = [item.cargo for item in self._queue if item.cargo] + self._unwritten
-        keys = [*flying, *(key for cargo in waiting for key in cargo.keys), *self._orphans]
+        keys = [*flying, *(key for cargo in waiting for key in cargo.keys)]
+        keys += [*self._orphans, *self._loader.orphans()]
         self._queue.clear()
         self._unwritten, self._orphans = [], []
         self._start_over()
@@ -282,8 +239,8 @@ class Sender:
 
     def may_wait(self) -> bool:
         """Whether nothing but live readings was published since the last call, and more may be."""
-        patient = not self._urgent and len(self.flights) < self.window
-        self._urgent = self._urgent and bool(self._queue)
+        patient = not self._loader.urgent and len(self.flights) < self.window
+        self._loader.urgent = self._loader.urgent and bool(self._queue)
         return patient
 
     @property
