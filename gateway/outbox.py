@@ -28,6 +28,10 @@ def _silent(_: str) -> None:
     """For those who do not care about faults."""
 
 
+def _nobody() -> None:
+    """Nobody takes yet."""
+
+
 class Outbox:
     def __init__(
         self,
@@ -89,7 +93,7 @@ class Outbox:
             commit_every=commit_every,
             report=report,
         )
-        self._wakes: list[Callable[[], None]] = []
+        self._wake = self._offer = _nobody
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._clean: bool | None = None
@@ -134,8 +138,8 @@ class Outbox:
             item = self._core.record(recorded)
             self._hasten(self._core.commit_due(self._commit_every))
             wanted = self._wanted(item.taken)
-        # Sent at once, while the disk still works on it: whichever is first settles it.
-        self._wake(wanted)
+        if wanted:
+            self._offer()  # sent at once, while the disk works on it: whichever is first settles it
         if wait and (self._each or item.entry.klass >= Klass.RESULT):
             with self._lock:
                 while not item.written and not item.settled and self._may_wait():
@@ -156,12 +160,11 @@ class Outbox:
                 return settled
             return self._lock.wait_for(lambda: self._core.lanes.is_settled(key), timeout)
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """wake is called, from any thread, when `take` gave too little and could give more now.
-
-        It must return at once, and may not call back.
-        """
-        self._wakes.append(wake)
+    def subscribe(self, wake: Callable[[], None], offer: Callable[[], None] | None = None) -> None:
+        """wake is called, from any thread, when `take` gave too little and could give more now. It
+        must return at once, and may not call back. offer is called instead by `append`, which
+        holds nothing then: it may `take`."""
+        self._wake, self._offer = wake, offer or wake
 
     def take(
         self, limit: int, history: int | None = None, least: Klass = Klass.TELEMETRY
@@ -259,7 +262,8 @@ class Outbox:
         """Wake who takes, if there is something for him now."""
         with self._held:
             wanted = self._wanted(self._core.monotonic())
-        self._wake(wanted)
+        if wanted:
+            self._wake()  # without the lock, for whoever is woken wants it next
 
     def _wanted(self, now: float) -> bool:
         """Whether who takes is to be woken: once, until he takes again. Under the lock."""
@@ -267,11 +271,6 @@ class Outbox:
         if wanted:
             self._core.hungry = False
         return wanted
-
-    def _wake(self, wanted: bool) -> None:
-        """Without the lock, for whoever is woken wants it next."""
-        for wake in self._wakes if wanted else ():
-            wake()
 
     def step(self) -> None:
         """One round of the writer's work, for those who run it by hand instead of `start`."""

@@ -32,7 +32,7 @@ class Batches:
         self._lock = threading.Lock()
         self._open = False
         self._up = False
-        self._wakes: list[Callable[[], None]] = []
+        self._wake: Callable[[], None] = lambda: None
         self.accepted = outbox.accepted
         self.refused = outbox.refused
         self.returned = outbox.returned
@@ -43,8 +43,7 @@ class Batches:
             if not self._up:
                 return  # the next connection brings it
             self._begin()
-        for wake in self._wakes:
-            wake()
+        self._wake()
 
     def _begin(self) -> None:
         self._outbox.link_changed(True)  # what is unsent belongs to the backlog from here on
@@ -65,6 +64,6 @@ class Batches:
             else:
                 self._outbox.link_changed(False)
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        self._wakes.append(wake)
-        self._outbox.subscribe(wake)
+    def subscribe(self, wake: Callable[[], None], offer: Callable[[], None]) -> None:
+        self._wake = wake
+        self._outbox.subscribe(wake, offer)

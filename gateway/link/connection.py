@@ -181,11 +181,6 @@ class Connection:
         return self._wire.unsent
 
     @property
-    def sent(self) -> int:
-        """Bytes of this connection, out."""
-        return self._wire.sent
-
-    @property
     def traffic(self) -> tuple[int, int, int, int]:
         """Bytes out and in, and in how many goes."""
         return self._wire.sent, self._wire.received, self._wire.writes, self._wire.reads
@@ -209,14 +204,18 @@ class Connection:
 
     def write(self) -> bool:
         """Sends what waits, in one go; whether the system has taken all of it. Lost."""
-        if self.client.want_write():
-            self.client.loop_write()
         try:
-            self._wire.flush()
+            return self.push()
         except OSError as error:
             if isinstance(error, ConnectionError | ssl.SSLError):
                 self.read(self._now)  # the broker's last words: a DISCONNECT, an alert of TLS
             raise Lost(f"the connection broke: {in_words(error)}") from error
+
+    def push(self) -> bool:
+        """As `write`, for who may not take in what the broker says to it. OSError."""
+        if self.client.want_write():
+            self.client.loop_write()
+        self._wire.flush()
         return not self._wire.unsent
 
     def tick(self, now: float, deadlines: bool) -> None:

@@ -1,9 +1,14 @@
-"""A session from the broker's welcome to its end: messages both ways, a turn at a time."""
+"""A session from the broker's welcome to its end: messages both ways, a turn at a time.
+
+The turns are the link's thread's, but for one kind: who records a reading while nothing is in its
+way sends it himself (`pass_on`). To wake another thread for it costs more than to send it.
+"""
 
 from __future__ import annotations
 
 import logging
 import operator
+import threading
 
 from gateway.clock import Clock
 from gateway.codecs.base import Publication
@@ -17,7 +22,7 @@ from gateway.link.linger import Linger
 from gateway.link.pacing import least_class
 from gateway.link.sender import Sender
 from gateway.link.suspects import Suspects
-from gateway.link.tally import DayBytes
+from gateway.link.tally import CoarseWall, DayBytes
 from gateway.link.waker import Waker
 
 log = logging.getLogger(__name__)
@@ -31,6 +36,9 @@ CHORES = 0.25
 
 HEAP = 0.02
 """Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
+
+STREAM = 2 * HEAP
+"""Answers that come so soon after others, in seconds, belong to a stream: more will follow."""
 
 
 class Exchange:
@@ -64,6 +72,9 @@ class Exchange:
         self._ack_timeout = ack_timeout
         self._linger = Linger(linger)
         self._daily_bytes = daily_bytes
+        self._turning = threading.Lock()
+        """Whoever holds it has the connection and the sender for himself."""
+        self._trouble: Lost | None = None
         self._paused_until = 0.0
         self._leaving = False
         self._ears = Ears(connection.fileno(), waker.fileno())
@@ -73,7 +84,8 @@ class Exchange:
         self._waited = (0, 0)
         self._opened: float | None = None
         self._read_at = 0.0
-        self._wall, self._wall_until = 0.0, 0.0
+        self._streaming = self._unfinished = False
+        self._wall = CoarseWall(clock)
 
     @property
     def lasted(self) -> float | None:
@@ -82,18 +94,60 @@ class Exchange:
 
     def opened(self, first: list[Publication]) -> None:
         """The gate opens: first goes out before everything else."""
-        self._opened = self._clock.monotonic()
-        self._sender.opened(self.connection, first, self._suspects.one_at_a_time)
+        with self._turning:
+            self._opened = self._clock.monotonic()
+            self._sender.opened(self.connection, first, self._suspects.one_at_a_time)
         self._waker.wake()  # the turn that let us in has been
+
+    def pass_on(self) -> bool:
+        """From any thread: sends what the outbox has just got, if nothing is in the way; whether
+        all of it went. Else the link's thread is to be woken for it. Never blocks, never raises."""
+        if not self._turning.acquire(blocking=False):
+            return False
+        try:
+            return self._passes(self._clock.monotonic())
+        except OSError:
+            return False  # the link's thread meets it as well, and hears the broker's last words
+        except Exception as error:
+            log.exception("a reading could not be passed on")
+            self._trouble = Lost(f"internal error: {error!r}")
+            return False
+        finally:
+            self._turning.release()
+
+    def _passes(self, now: float) -> bool:
+        connection, sender = self.connection, self._sender
+        if self._is_in_the_way(now) or not sender.idle or connection.wants_write:
+            return False
+        sender.woken()
+        self._fill(now)
+        if connection.wants_write and not connection.push():
+            return False
+        sender.written(now)
+        return not self._unfinished
+
+    def _is_in_the_way(self, now: float) -> bool:
+        """Readings wait for others, for the broker, for tomorrow's budget, or because the broker
+        hangs up on one of them."""
+        if self._linger.seconds or self._daily_bytes or self._suspects.watching:
+            return True
+        return self._opened is None or self._leaving or now < self._paused_until
 
     def turn(self, at_most: float = TURN) -> bool:
         """Waits for something to do, and does it; whether it was time for the chores, too. Lost."""
-        connection = self.connection
         may_read = self._wait(at_most)
-        now = self._clock.monotonic()
+        with self._turning:
+            if self._trouble is not None:
+                raise self._trouble
+            return self._take_turn(may_read)
+
+    def _take_turn(self, may_read: bool) -> bool:
+        connection, now = self.connection, self._clock.monotonic()
+        self._unfinished = False
         if may_read:
-            self._read_at = now
             connection.read(now)
+            self._streaming = bool(connection.answers) and now < self._read_at + STREAM
+            self._read_at = now
         # A quiet turn is there for what is due; while much goes on, that is looked at now and then.
         chores = self._quiet or now >= self._chores_at or not connection.open
         connection.tick(now, chores)
@@ -116,9 +170,12 @@ class Exchange:
         writing = held is None and self.connection.wants_write
         if held is not None:
             at_most = max(0.0, min(at_most, held - now))
+        if self._unfinished:
+            at_most = 0.0
         # While readings come one after the other, the answers to several are read together.
         heap = self._read_at + HEAP - now
-        if 0.0 < heap < at_most and not writing and self._sender.patient:
+        awaited = self._streaming or len(self._sender.flights) > 0
+        if 0.0 < heap < at_most and not writing and awaited and self._sender.patient:
             rang, heard = self._ears.wait(heap, line=False, writing=False)
             heard = heard or not rang or heap < HEAP / 4
         else:
@@ -147,8 +204,11 @@ class Exchange:
         if self._linger.seconds:
             self._linger.before(self.connection.unsent, self.connection.client.want_write())
         if now >= self._paused_until and not self._leaving:
-            least = least_class(self._tally.total, self._daily_bytes)
-            self._sender.fill(self.connection, now, self._wall_of(now), least)
+            self._fill(now)
+
+    def _fill(self, now: float) -> None:
+        least = least_class(self._tally.total, self._daily_bytes)
+        self._unfinished = self._sender.fill(self.connection, now, self._wall.at(now), least)
 
     def _lingers(self, now: float) -> bool:
         """Whether what waits to be written waits on, for readings that leave with it."""
@@ -180,18 +240,20 @@ class Exchange:
         if self._opened is None:
             return
         flights = self._sender.flights
-        sent, unsent = self._waited
-        self._waited = self.connection.sent, self.connection.unsent
-        if unsent and self.connection.sent > sent:
+        before, waited = self._waited
+        sent, _, _, _ = self.connection.traffic
+        self._waited = sent, self.connection.unsent
+        if waited and sent > before:
             flights.progress = now  # a slow link is not a dead one: bytes still leave
         if overdue(now, flights.silent_since(), flights.oldest(), self._ack_timeout):
             raise Lost(f"the broker has acknowledged nothing for {self._ack_timeout:g} s")
 
     def leave(self, last: list[Publication]) -> None:
         """Nothing more is begun but these."""
-        self._leaving = True
-        self._linger.release()
-        self._sender.finish(self.connection, last, self._clock.monotonic())
+        with self._turning:
+            self._leaving = True
+            self._linger.release()
+            self._sender.finish(self.connection, last, self._clock.monotonic())
 
     def say_goodbye(self, within: float) -> None:
         """Waits until the last is answered, `within` seconds at most, and disconnects. Lost."""
@@ -207,6 +269,11 @@ class Exchange:
 
     def ended(self, lost: Lost) -> int:
         """Closes, and gives back what was in flight; how many entries that were."""
+        with self._turning:
+            self._leaving = True
+            return self._close(lost)
+
+    def _close(self, lost: Lost) -> int:
         now = self._clock.monotonic()
         self._ears.close()
         self.connection.close()
@@ -227,12 +294,6 @@ class Exchange:
     def _count(self) -> None:
         traffic = self.connection.traffic
         if traffic != self._counted or self._daily_bytes:  # a new day comes without any, too
-            wall = self._wall_of(self._clock.monotonic())
+            wall = self._wall.at(self._clock.monotonic())
             self._tally.add(wall, *map(operator.sub, traffic, self._counted))
             self._counted = traffic
-
-    def _wall_of(self, now: float) -> float:
-        """Wall seconds, up to a second ago: enough for expiry and for the day's budget."""
-        if now >= self._wall_until:
-            self._wall, self._wall_until = self._clock.stamp().wall, now + 1.0
-        return self._wall

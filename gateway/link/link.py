@@ -12,6 +12,8 @@ import random
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import NoReturn
 
 from gateway.clock import Clock
@@ -25,7 +27,7 @@ from gateway.link.hello import Hello, Lost
 from gateway.link.idle import Idle, Stopped
 from gateway.link.inbound import AckToken, Inbox, OnCommand
 from gateway.link.login import Login
-from gateway.link.pacing import Pace, least_class
+from gateway.link.pacing import Pace, shed
 from gateway.link.sender import Sender
 from gateway.link.supply import Outbox
 from gateway.link.suspects import Suspects
@@ -43,8 +45,8 @@ class Link:
     """Construct, `start`, `stop` once. Everything else may be called from any thread.
 
     ValueError from the constructor says what is wrong with a url. epoch: the outbox's. on_command,
-    on_state, on_alarm(name, raised, text) and heartbeat are called in the link's thread and return
-    at once; heartbeat about every 5 s, connected or not. Times in seconds, budgets in bytes.
+    on_state and, every 5 s, heartbeat are called in the link's thread, on_alarm(name, raised, text)
+    in that of anyone who records; all return at once. Times in seconds, budgets in bytes.
     """
 
     def __init__(
@@ -83,11 +85,10 @@ class Link:
         self._outbox = outbox
         self._dialect = dialect
         self._clock = clock
-        self._epoch = epoch
+        self._epoch, self._health_every = epoch, health_every
         self._on_state = on_state
         self._heartbeat = heartbeat
-        self._ack_timeout, self._linger, self._daily_bytes = ack_timeout, linger, daily_bytes
-        self._health_every = health_every
+        self._ack_timeout, self._daily_bytes = ack_timeout, daily_bytes
         self._trust = Trust(tls or TlsFiles())
         dialect_says = dialect.status(False, "lost"), dialect.filters()
         self._dialer = dialer_of(
@@ -116,10 +117,23 @@ class Link:
             on_shelved=self._complaints.shelved,
             on_barred=self._complaints.notice_refused,
         )
-        self._suspects, self._bytes, self._waker = Suspects(), day or DayBytes(), Waker()
+        self._bytes, self._waker = day or DayBytes(), Waker()
+        self._exchange = partial(
+            Exchange,
+            sender=self._sender,
+            inbox=self._inbox,
+            suspects=Suspects(),
+            waker=self._waker,
+            clock=clock,
+            tally=self._bytes,
+            ack_timeout=ack_timeout,
+            linger=linger,
+            daily_bytes=daily_bytes,
+        )
         self._stopping = threading.Event()
         self._idle = Idle(self._waker, self._stopping, clock, heartbeat)
         self._thread = threading.Thread(target=self._run, name="link")
+        self._current: Exchange | None = None
         self._up = False
         self._since, self._reason = clock.stamp().wall, "not connected yet"
         self.nonce: str | None = None
@@ -128,8 +142,14 @@ class Link:
     # For everyone.
 
     def start(self) -> None:
-        self._outbox.subscribe(self._waker.wake)
+        self._outbox.subscribe(self._waker.wake, self._offered)
         self._thread.start()
+
+    def _offered(self) -> None:
+        """Somebody has recorded something, and sends it himself if he can."""
+        exchange = self._current
+        if exchange is None or not exchange.pass_on():
+            self._waker.wake()
 
     def stop(self, timeout: float) -> bool:
         """Says goodbye and ends the thread. False if it still runs after so many seconds."""
@@ -149,32 +169,23 @@ class Link:
         self._waker.wake()
 
     def status(self) -> LinkStatus:
-        counts = self._counts
         return LinkStatus(
             connected=self._up,
             since=self._since,
             url=self._dialer.endpoint.url,
             protocol=self._dialer.protocol,
             reason=self._reason,
-            connects=counts.connects,
-            drops=counts.drops,
-            refused=counts.refused,
-            returned=counts.returned,
-            callback_errors=counts.callback_errors,
+            **asdict(self._counts),
             bytes_out=self._bytes.sent,
             bytes_in=self._bytes.received,
             budget=self._daily_bytes,
-            shed=self._shed(),
+            shed=shed(self._bytes.total, self._daily_bytes),
             in_flight=len(self._sender.flights),
             window=self._sender.window,
             certificate_days=self._complaints.certificate_days,
             broker_certificate_days=self._complaints.broker_certificate_days,
             insecure=self._dialer.insecure,
         )
-
-    def _shed(self) -> str:
-        least = least_class(self._bytes.total, self._daily_bytes)
-        return f"below {least.name.lower()}" if least else ""
 
     # The thread.
 
@@ -231,32 +242,21 @@ class Link:
         except BaseException:
             wire.close()
             raise
-        exchange = self._exchange(wire, hello)
+        exchange = self._current = self._begin(wire, hello)
         lost = Lost("internal error")
         try:
             self._serve(exchange)
         except Lost as reason:
             lost = reason
         finally:
+            self._current = None
             self._counts.returned += exchange.ended(lost)
         return exchange.lasted, lost
 
-    def _exchange(self, wire: Wire, hello: Hello) -> Exchange:
+    def _begin(self, wire: Wire, hello: Hello) -> Exchange:
         self._inbox.connection += 1
-        now, patience = self._clock.monotonic(), self._ack_timeout
-        says = self._inbox.received, self._complaints.bug
-        return Exchange(
-            Connection(wire, hello, now, patience, *says),
-            sender=self._sender,
-            inbox=self._inbox,
-            suspects=self._suspects,
-            waker=self._waker,
-            clock=self._clock,
-            tally=self._bytes,
-            ack_timeout=self._ack_timeout,
-            linger=self._linger,
-            daily_bytes=self._daily_bytes,
-        )
+        now, says = self._clock.monotonic(), (self._inbox.received, self._complaints.bug)
+        return self._exchange(Connection(wire, hello, now, self._ack_timeout, *says))
 
     def _serve(self, exchange: Exchange) -> NoReturn:
         """Turn after turn. Lost, Stopped."""

@@ -106,3 +106,9 @@ def least_class(used: int, budget: int) -> Klass:
     if used < 0.9 * budget:
         return Klass.COUNTER
     return Klass.RESULT if used < budget else Klass.ALARM
+
+
+def shed(used: int, budget: int) -> str:
+    """What a metered link holds back today, in words; "" for nothing."""
+    least = least_class(used, budget)
+    return f"below {least.name.lower()}" if least else ""

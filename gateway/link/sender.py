@@ -95,10 +95,12 @@ class Sender:
         """The outbox has something new."""
         self._loader.more = True
 
-    def fill(self, connection: Connection, now: float, wall: float, least: Klass) -> None:
-        """Publishes until the window is full or there is nothing left."""
-        budget = self._configured  # of messages a turn: QoS 0 takes no room in the window
-        while budget > 0 and len(self.flights) < self.window and connection.unsent < BURST_BYTES:
+    def fill(self, connection: Connection, now: float, wall: float, least: Klass) -> bool:
+        """Publishes until the window is full or there is nothing left. Whether it ends before, so
+        that the broker is heard too: at QoS 0 no window ever is full."""
+        for _ in range(self._configured):
+            if len(self.flights) >= self.window or connection.unsent >= BURST_BYTES:
+                return False
             notice = self.notices.next(connection.limits.packet_size)
             if notice is not None:
                 self._queue.appendleft(Item(notice, None))
@@ -106,8 +108,8 @@ class Sender:
             elif not self._queue and self._loader.more:
                 self._refill(connection, now, least)
             if not self._queue or not self._send(connection, now, wall):
-                return
-            budget -= 1
+                return False
+        return len(self.flights) < self.window
 
     def _send(self, connection: Connection, now: float, wall: float) -> bool:
         item = self._queue[0]
@@ -245,9 +247,14 @@ class Sender:
 
     @property
     def patient(self) -> bool:
-        """Answers are to come, and so much of the windows is free that nobody waits for them."""
-        few = 0 < 2 * len(self.flights) < self.window
+        """So much of the windows is free that nobody waits for answers."""
+        few = 2 * len(self.flights) < self.window
         return few and self.flights.of_lane(Lane.HISTORY) < self._history.size
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits here, and of the window half is free."""
+        return not (self._loader.more or self._queue) and 2 * len(self.flights) < self.window
 
     @property
     def quiet(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.clock import Clock
+
 SEGMENT = 1448
 HEADERS = 52
 """IPv4 and TCP with time stamps; a segment is answered by one that carries nothing else."""
@@ -70,6 +72,20 @@ class DayBytes:
     def total(self) -> int:
         """What counts against a budget."""
         return self.now.sent + self.now.received + self.now.assumed
+
+
+class CoarseWall:
+    """Wall seconds, up to a second ago: enough for expiry and for the day's budget."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wall, self._until = 0.0, 0.0
+
+    def at(self, now: float) -> float:
+        """now: monotonic seconds."""
+        if now >= self._until:
+            self._wall, self._until = self._clock.stamp().wall, now + 1.0
+        return self._wall
 
 
 def segments(size: int, goes: int) -> int:

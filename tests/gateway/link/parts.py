@@ -30,6 +30,7 @@ class MemoryOutbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._wake: Callable[[], None] = lambda: None
+        self._offer: Callable[[], None] = lambda: None
         self._last = 0
         self.kept: dict[Key, Entry] = {}
         self.flying: set[Key] = set()
@@ -43,11 +44,11 @@ class MemoryOutbox:
             self._last += 1
             key = Key(EPOCH, self._last)
             self.kept[key] = Entry(key, klass, recorded)
-        self._wake()
+        self._offer()
         return key
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    def subscribe(self, wake: Callable[[], None], offer: Callable[[], None]) -> None:
+        self._wake, self._offer = wake, offer
 
     def take(
         self, limit: int, history: int | None = None, least: Klass = Klass.TELEMETRY

@@ -42,7 +42,7 @@ class Rig:
         )
         self.batches = Batches(self.outbox)
         self.wakes = 0
-        self.batches.subscribe(self._woken)
+        self.batches.subscribe(self._woken, self._woken)
 
     def _woken(self) -> None:
         self.wakes += 1

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clock import Clock
-from gateway.codecs import json_
 from gateway.codecs.base import Publication
 from gateway.config import parse
 from gateway.config_report import ConfigErrors
-from gateway.link.client import MQTT_5
-from gateway.link.connection import Connection
-from gateway.link.exchange import Exchange
-from gateway.link.hello import Hello, Lost
-from gateway.link.inbound import AckToken, Inbox
+from gateway.link.hello import Lost
+from gateway.link.inbound import AckToken
 from gateway.link.linger import FULL, Linger
-from gateway.link.pacing import Pace
-from gateway.link.sender import Sender
-from gateway.link.suspects import Suspects
-from gateway.link.tally import DayBytes
-from gateway.link.waker import Waker
 from gateway.link.wire import Wire
-from gateway.model import Key, Klass, Lane, Outcome, Result
+from gateway.model import Klass, Lane, Outcome, Result
 from tests.brokers import Listener, Mosquitto
-from tests.gateway.fake_clock import FakeClock
-from tests.gateway.link.parts import STAMP, LinkRig, MemoryOutbox, sample
+from tests.gateway.link.parts import STAMP, LinkRig, sample
+from tests.gateway.link.session import Session
 
 READING = 100  # bytes
-CONNACK = bytes([0x20, 3, 0, 0, 0])
 LONG = 3.0
 
 
@@ -145,96 +133,6 @@ def test_nothing_waits_for_longer_than_it_may(
 
 
 # In a session.
-
-
-class Session:
-    """An exchange on a pair of sockets, turn by turn, with a clock of its own."""
-
-    def __init__(self, linger: float, window: int = 100, **qos: int) -> None:
-        ours, self.broker = socket.socketpair()
-        self.broker.setblocking(False)
-        self.clock, self.outbox, self.waker = FakeClock(), MemoryOutbox(), Waker()
-        clock: Clock = self.clock
-        self.sender = Sender(
-            self.outbox,
-            json_.dialect(root="r", gateway="g", qos=qos, restamp=lambda stamp: stamp),
-            window=window,
-            batch=200,
-            pace=Pace(),
-            on_shelved=lambda key, reason: None,
-            on_barred=lambda topic, reason: None,
-        )
-        will = Publication("r/g/status", b"offline")
-        hello = Hello("x", MQTT_5, 30, False, 0.0, will, [])
-        now, bugs = clock.monotonic(), self._bug
-        self.inbox = Inbox(self.sender._dialect, clock, lambda what, token: None)
-        self.exchange = Exchange(
-            Connection(Wire(ours), hello, now, 15.0, self.inbox.received, bugs),
-            sender=self.sender,
-            inbox=self.inbox,
-            suspects=Suspects(),
-            waker=self.waker,
-            clock=clock,
-            tally=DayBytes(),
-            ack_timeout=15.0,
-            linger=linger,
-            daily_bytes=0,
-        )
-        self.turn()
-        self.broker.sendall(CONNACK)
-        self.turn()
-        assert self.exchange.connection.open
-        self.exchange.opened([])
-        self.outbox.subscribe(self.waker.wake)
-        self.turn()
-        self.arrived()
-
-    def _bug(self, what: str) -> None:
-        raise AssertionError(what)
-
-    def turn(self, seconds: float = 0.0) -> None:
-        self.clock.advance(seconds)
-        self.exchange.turn(0.0)
-
-    def reading(self) -> Key:
-        key = self.outbox.append(sample())
-        self.turn()
-        return key
-
-    def arrived(self) -> int:
-        """PUBLISH packets that came to the broker since the last call; they are not answered."""
-        try:
-            data = self.broker.recv(1 << 20)
-        except BlockingIOError:
-            return 0
-        topics = b"r/g/boiler/data", b"r/g/relay/result", b"r/g/history"
-        return sum(map(data.count, topics))
-
-    def waits_for(self) -> tuple[float, bool]:
-        """A turn in which nothing comes: for how long it would wait, and whether for room."""
-        asked: list[tuple[float, bool]] = []
-        ears: Any = self.exchange._ears
-
-        class Deaf:
-            def wait(self, timeout: float, line: bool, writing: bool) -> tuple[bool, bool]:
-                asked.append((timeout, writing))
-                return False, False
-
-        self.exchange._ears = Deaf()  # type: ignore[assignment]
-        self.exchange.turn()
-        self.exchange._ears = ears
-        return asked[0]
-
-    def answer(self) -> None:
-        """PUBACK for what is in flight."""
-        flying = self.sender.flights._flights
-        self.broker.sendall(b"".join(bytes([0x40, 2]) + mid.to_bytes(2) for mid in flying))
-
-    def close(self) -> None:
-        self.exchange._ears.close()
-        self.exchange.connection.close()
-        self.broker.close()
-        self.waker.close()
 
 
 @pytest.fixture
