@@ -1,4 +1,4 @@
-"""The ring's bytes. Pure: segments, seals and records to bytes and back, and the search for them.
+"""The ring's bytes. Pure: segments, seals and records to bytes and back.
 
 A segment of `size` bytes (little-endian throughout):
 
@@ -25,17 +25,16 @@ left from an earlier use never verifies, and a used segment need not be cleared.
 
 from __future__ import annotations
 
-import re
+import operator
 import struct
 import zlib
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
+from gateway.columns import rows
 from gateway.journal import Record
 from gateway.model import Key, Klass
 
@@ -55,8 +54,6 @@ KLASSES = {klass.value: klass for klass in Klass}
 HEADER_MAGIC = b"TIDEGATE"
 SEAL_MAGIC = b"TIDESEAL"
 RECORD_MAGIC = b"\xd7TGr"
-
-BEGINNINGS = re.compile(re.escape(RECORD_MAGIC))
 
 CHECKED = 8
 """A record's CRC covers it from here."""
@@ -190,84 +187,41 @@ def verified(data: bytes | memoryview, at: int, seed: int) -> tuple[Any, ...] | 
     return head if zlib.crc32(data[at + CHECKED : stop], seed) == head[1] else None
 
 
-@dataclass(slots=True)
-class Index:
-    """Where the records of a segment are, in order. `end` is behind the last."""
+class Heads(NamedTuple):
+    """The heads of many records, by columns. bodies, stops: where payloads begin and end."""
 
-    offsets: array[int] = field(default_factory=lambda: array("I"))
-    ordinals: array[int] = field(default_factory=lambda: array("H"))
-    epochs: array[int] = field(default_factory=lambda: array("I"))
-    seqs: array[int] = field(default_factory=lambda: array("Q"))
-    klasses: bytearray = field(default_factory=bytearray)
-    walls: array[float] = field(default_factory=lambda: array("d"))
-    end: int = DATA
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def add(
-        self, at: int, stop: int, ordinal: int, klass: int, epoch: int, seq: int, wall: float
-    ) -> None:
-        self.offsets.append(at)
-        self.ordinals.append(ordinal)
-        self.epochs.append(epoch)
-        self.seqs.append(seq)
-        self.klasses.append(klass)
-        self.walls.append(wall)
-        self.end = stop
-
-    def key(self, place: int) -> Key:
-        return Key(self.epochs[place], self.seqs[place])
-
-    def stop(self, place: int) -> int:
-        """Where the record's bytes end, or a little later where the next one is damaged."""
-        return self.offsets[place + 1] if place + 1 < len(self) else self.end
-
-    def behind(self, key: Key) -> int:
-        """The place of the first record with a greater key."""
-        first = bisect_left(self.epochs, key.epoch)
-        stop = bisect_right(self.epochs, key.epoch, first)
-        return bisect_right(self.seqs, key.seq, first, stop)
-
-    def place(self, key: Key) -> int | None:
-        behind = self.behind(key)
-        return behind - 1 if behind and self.key(behind - 1) == key else None
-
-    def places(self, keys: Iterable[Key]) -> Iterator[int]:
-        """Where they are, as far as they are here."""
-        return (place for place in map(self.place, keys) if place is not None)
-
-    def cut(self, length: int) -> None:
-        """Only the first `length` records are left."""
-        self.end = self.offsets[length] if length < len(self) else self.end
-        for column in (self.offsets, self.ordinals, self.epochs, self.seqs, self.walls):
-            del column[length:]
-        del self.klasses[length:]
+    bodies: Sequence[int]
+    stops: Sequence[int]
+    klasses: Sequence[int]
+    ordinals: Sequence[int]
+    epochs: Sequence[int]
+    seqs: Sequence[int]
+    walls: Sequence[float]
 
 
-def scan(segment: bytes, generation: int) -> Index:
-    """Every record that verifies. Behind damage it goes on at the next one that does."""
-    data, seed = _records(segment), seed_of(generation)
-    index = Index()
-    for beginning in BEGINNINGS.finditer(segment, DATA):
-        at = beginning.start()
-        if at >= index.end and (head := verified(data, at, seed)):
-            _, _, length, named, klass, ordinal, _, epoch, seq, wall = head
-            stop = at + RECORD.size + named + length
-            index.add(at, stop, ordinal, klass, epoch, seq, wall)
-    return index
+def verified_heads(data: bytes | memoryview, ats: Sequence[int], seed: int) -> Heads | None:
+    """What `verified` says at all of these places, in order; None when one does not verify."""
+    if not ats or ats[-1] + RECORD.size > len(data):
+        return None
+    columns = zip(*map(RECORD.unpack_from, repeat(data), ats), strict=True)
+    magics, crcs, lengths, named, klasses, ordinals, _, epochs, seqs, walls = columns
+    bodies = [at + RECORD.size + size for at, size in zip(ats, named, strict=True)]
+    stops = list(map(operator.add, bodies, lengths))
+    if magics.count(RECORD_MAGIC) < len(ats) or max(stops) > len(data):
+        return None
+    checked = [data[at + CHECKED : stop] for at, stop in zip(ats, stops, strict=True)]
+    if tuple(map(zlib.crc32, checked, repeat(seed))) != crcs:
+        return None
+    return Heads(bodies, stops, klasses, ordinals, epochs, seqs, walls)
 
 
-def _records(segment: bytes) -> memoryview:
-    return memoryview(segment)[:-TAIL]
-
-
-def guess_generation(segment: bytes, candidates: Iterable[int]) -> int | None:
-    """Of a segment without a header: the first candidate with which one of its records verifies."""
-    data = _records(segment)
-    places = [found.start() for found in islice(BEGINNINGS.finditer(segment, DATA), 64)]
-    for generation in candidates:
-        seed = seed_of(generation)
-        if any(verified(data, at, seed) for at in places):
-            return generation
-    return None
+def unpack_records(data: bytes, ats: Sequence[int], seed: int) -> Sequence[Record | None]:
+    """`unpack_record` at all of these places, in order."""
+    heads = verified_heads(data, ats, seed)
+    if heads is None:
+        return [unpack_record(data, at, seed) for at in ats]
+    bodies, stops, klasses, _, epochs, seqs, walls = heads
+    devices = [_device(data[at + RECORD.size : body]) for at, body in zip(ats, bodies, strict=True)]
+    payloads = [data[body:stop] for body, stop in zip(bodies, stops, strict=True)]
+    known = [KLASSES[klass] for klass in klasses]
+    return rows(Record, rows(Key, epochs, seqs), known, walls, devices, payloads)

@@ -19,11 +19,11 @@ from gateway.journal_format import (
     SECTOR,
     TAIL,
     Header,
-    guess_generation,
     unpack_header,
     unpack_seal,
 )
 from gateway.journal_fresh import is_filled
+from gateway.journal_index import guess_generation
 from gateway.journal_segment import Segment, name_of, read_all
 from gateway.model import Key
 
@@ -208,8 +208,7 @@ def _cut(disk: Disk, segment: Segment, cut: Key) -> None:
     segment.cut, segment.sealed = cut, True
     count = segment.count
     segment.know(segment.index(disk))
-    for ordinal in range(segment.count, count):
-        segment.settle(ordinal)
+    segment.settle(segment.count, max(segment.count, count))
     segment.kept = segment.unsettled()
 
 

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from gateway.journal import Chunk, Damage, JournalFault, JournalFull, JournalUsage, Mark, Record
 from gateway.journal_cursor import Cursor
 from gateway.journal_disk import Disk
-from gateway.journal_format import DATA, Index, pack_record, seed_of, size_of
+from gateway.journal_format import DATA, pack_record, seed_of, size_of
+from gateway.journal_index import Index
 from gateway.journal_recovery import recover
 from gateway.journal_segment import Segment
 from gateway.journal_space import Space
@@ -111,13 +112,15 @@ class Ring:
                 got = self._one_by_one(segment, index, places)
             return [record for record in got if record is not None]
 
-    def _one_by_one(self, segment: Segment, index: Index, places: list[int]) -> list[Record | None]:
+    def _one_by_one(
+        self, segment: Segment, index: Index, places: Sequence[int]
+    ) -> Sequence[Record | None]:
         return [r for place in places for r in segment.load(self._disk, index, [place])]
 
     # Settling
 
     def forget(self, keys: Iterable[Key]) -> None:
-        ordered, at = sorted(keys), 0
+        ordered, at = sorted(dict.fromkeys(keys)), 0
         with self._faults("read"):
             for segment in list(self._space.segments):
                 if at == len(ordered):
@@ -129,8 +132,8 @@ class Ring:
 
     def _settle(self, segment: Segment, keys: list[Key]) -> None:
         index = self._space.index(segment)
-        for place in index.places(keys):
-            segment.kept -= segment.settle(index.ordinals[place])
+        for first, stop in index.ordinals_of(keys):
+            segment.kept -= segment.settle(first, stop)
         self._space.release_if_settled(segment)
 
     def settle(self, sync: bool) -> None:

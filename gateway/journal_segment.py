@@ -8,8 +8,9 @@ segments that are in use (`journal_ring.py`).
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gateway.journal import Chunk, Damage, Record
 from gateway.journal_cursor import BYTES, Cursor
@@ -19,14 +20,13 @@ from gateway.journal_format import (
     SECTOR,
     TAIL,
     Header,
-    Index,
     Seal,
     pack_header,
     pack_seal,
-    scan,
     seed_of,
-    unpack_record,
+    unpack_records,
 )
+from gateway.journal_index import Index, scan
 from gateway.model import Key, Klass
 
 PAGE = 4096
@@ -34,6 +34,10 @@ PAGE = 4096
 
 def name_of(slot: int) -> str:
     return f"{slot:04d}.seg"
+
+
+def _ones(count: int) -> int:
+    return (1 << count) - 1
 
 
 def read_all(disk: Disk, name: str, size: int) -> bytes:
@@ -85,21 +89,16 @@ class Segment:
         at = ordinal >> 3
         return at < len(self.bits) and bool(self.bits[at] >> (ordinal & 7) & 1)
 
-    def settle(self, ordinal: int) -> bool:
-        """True when it was not before."""
-        at = ordinal >> 3
-        while at >= len(self.bits):
-            self.bits.append(0)
-        bit = 1 << (ordinal & 7)
-        if self.bits[at] & bit:
-            return False
-        self.bits[at] |= bit
-        self.dirty.add(at // BYTES)
-        return True
-
-    def settle_all(self) -> None:
-        for ordinal in range(self.count):
-            self.settle(ordinal)
+    def settle(self, first: int, stop: int) -> int:
+        """The ordinals from first to before stop; how many of them were not before."""
+        start, end = first >> 3, (stop + 7) >> 3
+        self.bits.extend(bytes(max(0, end - len(self.bits))))
+        known = int.from_bytes(self.bits[start:end], "little")
+        settled = known | _ones(stop - first) << (first & 7)
+        if settled != known:
+            self.bits[start:end] = settled.to_bytes(end - start, "little")
+            self.dirty.update(range(start // BYTES, (end - 1) // BYTES + 1))
+        return settled.bit_count() - known.bit_count()
 
     def write_bits(self, cursor: Cursor) -> None:
         if self.dirty:
@@ -108,8 +107,8 @@ class Segment:
 
     def unsettled(self) -> int:
         """Of the ordinals used, by the bits."""
-        used = (1 << self.count) - 1
-        return self.count - (int.from_bytes(self.bits, "little") & used).bit_count()
+        used = int.from_bytes(self.bits, "little") & _ones(self.count)
+        return self.count - used.bit_count()
 
     def is_settled_beyond(self) -> bool:
         """Whether a bit is set for an ordinal that no record has."""
@@ -180,17 +179,26 @@ class Segment:
             found.cut(found.behind(Key(self.cut.epoch, self.cut.seq - 1)))
         return found
 
-    def wanted(self, index: Index, after: Key | None, low: Klass, limit: int) -> list[int]:
+    def wanted(self, index: Index, after: Key | None, low: Klass, limit: int) -> Sequence[int]:
         """Places of kept records behind a key."""
-        found = []
-        for place in range(index.behind(after) if after else 0, len(index)):
-            if index.klasses[place] >= low and not self.is_settled(index.ordinals[place]):
-                found.append(place)
-                if len(found) >= limit:
-                    break
-        return found
+        start = index.behind(after) if after else 0
+        next_ones = range(start, min(start + limit, len(index)))
+        if low == Klass.TELEMETRY and self._all_kept(index, next_ones):
+            return next_ones
+        places = range(start, len(index))
+        klasses, ordinals = index.klasses, index.ordinals
+        found = (p for p in places if klasses[p] >= low and not self.is_settled(ordinals[p]))
+        return list(islice(found, limit))
 
-    def load(self, disk: Disk, index: Index, places: list[int]) -> list[Record | None]:
+    def _all_kept(self, index: Index, places: range) -> bool:
+        """Nothing of these places is settled, nor between them."""
+        if not places:
+            return True
+        first, last = index.ordinals[places[0]], index.ordinals[places[-1]]
+        bits = int.from_bytes(self.bits[first >> 3 : (last >> 3) + 1], "little")
+        return not (bits >> (first & 7) & _ones(last + 1 - first))
+
+    def load(self, disk: Disk, index: Index, places: Sequence[int]) -> Sequence[Record | None]:
         """The records at these places; None for what has been damaged since the scan."""
         if not places:
             return []
@@ -201,8 +209,8 @@ class Segment:
             if error.errno != errno.EIO:
                 raise
             data = read_all(disk, self.name, self.size)[start:stop]
-        seed = seed_of(self.generation)
-        return [unpack_record(data, index.offsets[place] - start, seed) for place in places]
+        ats = [index.offsets[place] - start for place in places]
+        return unpack_records(data, ats, seed_of(self.generation))
 
     def lost(self, index: Index) -> Iterable[tuple[Damage, list[int]]]:
         """Runs of records that were there and were not found, with their unsettled ordinals."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from gateway.journal import Damage
 from gateway.journal_cursor import ALL, Cursor
 from gateway.journal_disk import Disk
-from gateway.journal_format import DATA, TAIL, Header, Index
+from gateway.journal_format import DATA, TAIL, Header
 from gateway.journal_fresh import Fresh
+from gateway.journal_index import Index
 from gateway.journal_recovery import Found
 from gateway.journal_segment import Segment, name_of, read_all
 from gateway.model import Key
@@ -115,7 +116,7 @@ class Space:
 
     def _settle_replaced(self) -> None:
         while self._replaced:
-            self._replaced[-1].settle_all()
+            self._replaced[-1].settle(0, self._replaced[-1].count)
             self._replaced[-1].write_bits(self.cursor)
             self._replaced.pop()
         for segment in self.segments:
@@ -239,7 +240,7 @@ class Space:
     def _settle_told(self, told: Iterable[tuple[Segment, list[int]]]) -> None:
         for segment, ordinals in told:
             for ordinal in ordinals:
-                segment.settle(ordinal)
+                segment.settle(ordinal, ordinal + 1)
             self.release_if_settled(segment)
 
     def make_room(self) -> None:

@@ -86,8 +86,7 @@ class GroupWriter:
         self._space.active = None
         for segment, before, part in touched:
             count = before.count if before else 0
-            for ordinal in range(count, count + len(part)):
-                segment.settle(ordinal)
+            segment.settle(count, count + len(part))
             if before is None:
                 self._space.replace([segment])
                 continue

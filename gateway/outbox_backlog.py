@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from gateway import eviction, gaps, records
+from gateway import eviction, gaps
+from gateway.columns import rows
 from gateway.journal import Damage, Journal, Record
 from gateway.lanes import WINDOW
-from gateway.model import Entry, GapReason, Key
+from gateway.model import Entry, GapReason, Key, Recorded
 from gateway.outbox_core import Core
+from gateway.records import RecordError
+from gateway.records_many import decode_all
 from gateway.rows import Row
 
 
@@ -51,32 +54,42 @@ class Backlog:
         if edge is None:
             return
         found = journal.read(after, WINDOW, row.low)
-        inside = [record for record in found if record.key <= edge]
+        inside = found
+        if found and found[-1].key > edge:
+            inside = [record for record in found if record.key <= edge]
         read_to = inside[-1].key if len(inside) == WINDOW else edge
         entries = self._decoded(inside, expired_before)
         with self._lock:
-            wanted = [entry for entry in entries if not self._core.holds(entry.key)]
-            self._core.lanes.fill(row, wanted, after, read_to)
+            self._core.lanes.fill(row, self._core.unheld(entries), after, read_to)
 
-    def _decoded(self, found: Sequence[Record], expired_before: float) -> list[Entry]:
+    def _decoded(self, found: list[Record], expired_before: float) -> list[Entry]:
         """What has expired meanwhile, or cannot be understood, is accounted for instead."""
-        new = [record for record in found if record.key not in self._dropping]
+        new = found
+        if self._dropping:
+            new = [record for record in found if record.key not in self._dropping]
         # Most gateways let nothing expire, and then nothing has to be asked of each record.
         expires = expired_before > 0.0
         expired = [r for r in new if expires and eviction.is_expired(r, expired_before)]
         if expired:
             self._drop(GapReason.EXPIRED, expired)
             new = [record for record in new if record.key not in self._dropping]
-        entries = []
-        for record in new:
-            try:
-                recorded = records.decode(record.payload)
-            except records.RecordError as error:
-                self._report(f"entry {record.key} is dropped: {error}")
+        decoded = decode_all([record.payload for record in new])
+        if RecordError in map(type, decoded):
+            new, decoded = self._without_bad(new, decoded)
+        keys, klasses = [record.key for record in new], [record.klass for record in new]
+        return rows(Entry, keys, klasses, decoded)
+
+    def _without_bad(
+        self, found: Sequence[Record], decoded: Sequence[Recorded | RecordError]
+    ) -> tuple[list[Record], list[Recorded | RecordError]]:
+        good: list[tuple[Record, Recorded | RecordError]] = []
+        for record, what in zip(found, decoded, strict=True):
+            if isinstance(what, RecordError):
+                self._report(f"entry {record.key} is dropped: {what}")
                 self._drop(GapReason.CORRUPT, [record])
             else:
-                entries.append(Entry(record.key, record.klass, recorded))
-        return entries
+                good.append((record, what))
+        return [record for record, _ in good], [what for _, what in good]
 
     def _drop(self, reason: GapReason, gone: Sequence[Record]) -> None:
         with self._lock:

@@ -100,7 +100,8 @@ class Core:
         """Up to this number the writer is encoding; what it encodes does not change any more."""
         self.evicting = False
         """Records of the backlog are about to go: none of them may be taken."""
-        self.forgets: set[Key] = set()
+        self.forgets: dict[Key, None] = {}
+        """Settled, and the journal does not know it yet; nearly in order, for it sorts them."""
         self.forget_since = 0.0
         self.noting = 0
         """Acknowledgements that the writer is about to note."""
@@ -212,11 +213,19 @@ class Core:
         know it yet."""
         return key in self.lanes.flying or key in self.forgets or key in self.refusals
 
+    def unheld(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Those of them that it does not hold: mostly all."""
+        keys = [entry.key for entry in entries]
+        held = self.lanes.flying.keys(), self.forgets.keys(), self.refusals.keys()
+        if all(some.isdisjoint(keys) for some in held):
+            return entries
+        return [entry for entry in entries if not self.holds(entry.key)]
+
     def forget(self, keys: Iterable[Key]) -> None:
         """The journal may forget these; the writer tells it."""
         if not self.forgets:
             self.forget_since = self.monotonic()
-        self.forgets.update(keys)
+        self.forgets.update(dict.fromkeys(keys))
 
     def wakes(self, now: float) -> bool:
         """Whether whoever takes waits, and there is something for him."""

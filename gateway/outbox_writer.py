@@ -163,7 +163,7 @@ class Writer:
             due = self._core.forget_due(self._commit_every)
             if due is None or due > now:
                 return
-            keys, self._core.forgets = self._core.forgets, set()
+            keys, self._core.forgets = self._core.forgets, {}
             self._core.noting = len(keys)
         journal.forget(keys)
         self._unsettled = True

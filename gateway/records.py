@@ -44,6 +44,10 @@ class RecordError(ValueError):
     """The bytes are no record of a kind that this version knows."""
 
 
+NO_RECORD = ValueError, TypeError, LookupError, AttributeError, OverflowError, StopIteration
+"""What decoding raises for what is none."""
+
+
 def _dumps(array: list[Any]) -> bytes:
     text = json.dumps(array, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
@@ -53,12 +57,12 @@ def _loads(data: bytes) -> Any:
     return json.loads(data.decode("utf-8", "surrogatepass"))
 
 
-def _fast() -> tuple[Callable[[list[Any]], bytes], Callable[[bytes], Any]]:
+def _fast() -> tuple[Callable[[list[Any]], bytes], Callable[[bytes], Any], Callable[[bytes], Any]]:
     """Orjson where it is installed, for what it can hold; the standard library for the rest."""
     try:
         import orjson
     except ImportError:
-        return _dumps, _loads
+        return _dumps, _loads, _loads
 
     def dumps(array: list[Any]) -> bytes:
         try:
@@ -73,10 +77,11 @@ def _fast() -> tuple[Callable[[list[Any]], bytes], Callable[[bytes], Any]]:
         except orjson.JSONDecodeError:
             return _loads(data)
 
-    return dumps, loads
+    return dumps, loads, orjson.loads
 
 
-dumps, loads = _fast()
+dumps, loads, loads_strictly = _fast()
+"""loads_strictly: as loads, but ValueError for what only the standard library takes."""
 
 
 def klass_of(recorded: Recorded) -> Klass:
@@ -124,7 +129,7 @@ def decode(data: bytes) -> Recorded:
         if array[0] in FLAT and b"{" not in data:
             return _unflat(array)
         return _DECODERS[array[0]](*array[1:])
-    except (ValueError, TypeError, LookupError, AttributeError, StopIteration) as error:
+    except NO_RECORD as error:
         raise RecordError(f"not a record: {data[:60]!r}: {error}") from error
 
 

@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 SWITCH = 0.001
 """Seconds that a thread may keep the interpreter from others."""
 
+GARBAGE = 10_000
+"""Objects more than at the last look before cycles among them are searched for. What a drain has
+under way is fewer, and is no garbage: to walk through it took a quarter of the drain's time."""
+
 STOP_BUDGET = 4.5
 """Seconds from SIGTERM to the end of the process, whatever hangs."""
 
@@ -131,7 +135,7 @@ class Supervisor:
             for part in self._parts:
                 part.start()
                 started.append(part)
-            _settle()
+            settle_process()
             service.notify("READY=1")
             self._watch(reload)
         finally:
@@ -205,11 +209,12 @@ class Supervisor:
         guard.cancel()
 
 
-def _settle() -> None:
+def settle_process() -> None:
     """The process as such, once all is in place."""
     # What is loaded stays for ever: no collection has to walk through it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE)
     # A thread with a burst of work gives way to the one that brings a reading or a command.
     sys.setswitchinterval(SWITCH)
 

@@ -15,17 +15,22 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from operator import sub
 from typing import Any
 
 from gateway.codecs.values import Fields, utc
 from gateway.flat import Flat
-from gateway.model import Entry, Quality, Sample
+from gateway.model import Entry, Quality, Reading, Sample
 
 VERSION = 1
 LEVEL = 6
 MAX_UNPACKED = 16 << 20
 """A message that unpacks to more is not read: no gateway of ours makes one."""
+
+Shape = tuple[str, int, bool, tuple[str, ...]]
+"""What the samples of a series have in common: device, epoch, clock, channels."""
+Row = tuple[int, float, Sequence[Reading]]
+"""The rest of one: number, wall seconds, readings."""
 
 
 def pack(entries: Sequence[Entry], dumps: Callable[[Mapping[str, Any]], bytes]) -> bytes:
@@ -35,46 +40,47 @@ def pack(entries: Sequence[Entry], dumps: Callable[[Mapping[str, Any]], bytes]) 
 
 def content(entries: Sequence[Entry]) -> Fields:
     """What `pack` writes and compresses."""
-    groups: dict[tuple[object, ...], list[Entry]] = {}
-    for entry in entries:
-        sample = entry.recorded
+    groups: dict[Shape, list[Row]] = {}
+    for key, _, sample in entries:
         if not isinstance(sample, Sample):
             raise ValueError(f"history holds samples, {type(sample).__name__} goes by itself")
-        shape = sample.device, entry.key.epoch, sample.stamp.synchronised, _channels(sample)
-        groups.setdefault(shape, []).append(entry)
-    return {"history": VERSION, "series": [_series(group) for group in groups.values()]}
+        device, stamp, readings, _ = sample
+        channels = readings.channels if type(readings) is Flat else _channels(readings)
+        shape = device, key.epoch, stamp.synchronised, channels
+        group = groups.get(shape)
+        if group is None:
+            group = groups[shape] = []
+        group.append((key.seq, stamp.wall, readings))
+    return {"history": VERSION, "series": [_series(*group) for group in groups.items()]}
 
 
-def _series(entries: list[Entry]) -> Fields:
-    samples = [entry.recorded for entry in entries if isinstance(entry.recorded, Sample)]
-    first = samples[0]
-    fields: Fields = {
-        "device": first.device,
-        "epoch": entries[0].key.epoch,
-        "seq": _differences([entry.key.seq for entry in entries]),
-        "time": _differences([round(sample.stamp.wall * 1000) for sample in samples]),
-    }
-    if not first.stamp.synchronised:
-        fields["clock"] = "unsynchronised"
-    rows = [sample.readings.values for sample in samples if type(sample.readings) is Flat]
-    if len(rows) == len(samples):
-        columns = map(list, zip(*rows, strict=True))
-        fields["values"] = dict(zip(_channels(first), columns, strict=True))
-    else:
-        fields["values"] = _columns(samples)
-    return fields
-
-
-def _channels(sample: Sample) -> tuple[str, ...]:
-    readings = sample.readings
-    if type(readings) is Flat:
-        return readings.channels
+def _channels(readings: Sequence[Reading]) -> tuple[str, ...]:
     return tuple(reading.channel for reading in readings)
 
 
-def _columns(samples: list[Sample]) -> Fields:
+def _series(shape: Shape, group: list[Row]) -> Fields:
+    device, epoch, synchronised, channels = shape
+    seqs, walls, readings = zip(*group, strict=True)
+    fields: Fields = {
+        "device": device,
+        "epoch": epoch,
+        "seq": _differences(seqs),
+        "time": _differences([round(wall * 1000) for wall in walls]),
+    }
+    if not synchronised:
+        fields["clock"] = "unsynchronised"
+    rows = [flat.values for flat in readings if type(flat) is Flat]
+    if len(rows) == len(readings):
+        columns = map(list, zip(*rows, strict=True))
+        fields["values"] = dict(zip(channels, columns, strict=True))
+    else:
+        fields["values"] = _columns(readings)
+    return fields
+
+
+def _columns(readings: Sequence[Sequence[Reading]]) -> Fields:
     columns: Fields = {}
-    for column in zip(*[sample.readings for sample in samples], strict=True):
+    for column in zip(*readings, strict=True):
         channel = column[0].channel
         columns[channel] = [reading.value for reading in column]
         qualities = [reading.quality for reading in column]
@@ -83,8 +89,8 @@ def _columns(samples: list[Sample]) -> Fields:
     return columns
 
 
-def _differences(values: list[int]) -> list[int]:
-    return values[:1] + [b - a for a, b in pairwise(values)]
+def _differences(values: Sequence[int]) -> list[int]:
+    return [*values[:1], *map(sub, values[1:], values)]
 
 
 def unpack(payload: bytes, loads: Callable[[bytes], Any] = json.loads) -> list[Fields]:

@@ -44,7 +44,8 @@ def _stamped(body: Recorded, stamp: Stamp) -> Recorded:
 class StructuredDialect:
     """qos: of a device's data; devices that are not in it have 1.
 
-    restamp: puts a stamp's wall time right where the clock was set after it was taken.
+    restamp: puts a stamp's wall time right where the clock was set after it was taken; where it was
+    not, the stamp comes back itself, as all others of that boot do.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StructuredDialect:
         self._form = form
         self._topics = Topics(root, gateway)
         self._qos = qos
+        self._careful = {device for device, given in qos.items() if given == 2}
         self._restamp = restamp
         self._data_topics: dict[str, str] = {}
         self._heard: dict[str, str] = {}
@@ -128,13 +130,25 @@ class StructuredDialect:
     def history(self, entries: Sequence[Entry]) -> list[Publication]:
         if not entries:
             return []
-        corrected = [self._corrected(entry) for entry in entries]
-        payload = history.pack(corrected, self._form.dumps)
+        if self._is_any_wrong(entries):
+            entries = [self._corrected(entry) for entry in entries]
+        payload = history.pack(entries, self._form.dumps)
         content = f"{self._form.content_type}+zlib"
-        # A batch is delivered as the most careful of its readings would be.
-        devices = {entry.recorded.device for entry in entries if isinstance(entry.recorded, Sample)}
-        qos = max(1, *(self._qos.get(device, 1) for device in devices))
+        qos = self._qos_together(entries)
         return [Publication(self._topics.own("history"), payload, qos, content_type=content)]
+
+    def _is_any_wrong(self, entries: Sequence[Entry]) -> bool:
+        """Whether there is a stamp to be put right: all of one boot are, or none is."""
+        stamps = [entry.recorded.stamp for entry in entries]
+        boots = {stamp.boot_id: stamp for stamp in stamps if not stamp.synchronised}
+        return any(self._restamp(stamp) is not stamp for stamp in boots.values())
+
+    def _qos_together(self, entries: Sequence[Entry]) -> int:
+        """A batch is delivered as the most careful of its readings would be."""
+        if not self._careful:
+            return 1
+        devices = {entry.recorded.device for entry in entries if isinstance(entry.recorded, Sample)}
+        return 1 if self._careful.isdisjoint(devices) else 2
 
     def status(self, online: bool, reason: str = "") -> Publication:
         return self._status(self._topics.own("status"), online, reason)

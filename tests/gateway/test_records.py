@@ -115,6 +115,7 @@ def test_numbers_that_json_has_no_notation_for() -> None:
         b'["T","d",[0,0,"",1],"t",{"float":"x"}]',
         b'["G","no such reason",[0,0,"",1],1,1,1,1,"",0,0]',
         b"\xff\xfe",
+        b'["T","d",[1' + b"0" * 400 + b',0,"",1],"t",1]',
     ],
 )
 def test_what_is_no_record_says_so(data: bytes) -> None:
