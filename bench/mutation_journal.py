@@ -40,6 +40,7 @@ TESTS = (
     "test_journal_faults.py",
     "test_journal_disk.py",
     "test_journal_format.py",
+    "test_journal_index.py",
     "test_journal_segment.py",
     "test_journal_write.py",
     "test_journal_open.py",
