@@ -85,7 +85,7 @@ def assemble(settings: Settings, *, kept: Collection[str] = (), safe_for: float 
     parts = _parts(ground, control, link, reporter, safe_for, day_parts)
     chores = [Chore(settings.gateway.health_every, reporter.health), Chore(60.0, reporter.anchor)]
     chores.append(Chore(EVERY, Lookout(outbox, settings.outbox.expire, control.alarm).look))
-    chores += [*end_of(safe_for), *day_chores]
+    chores += [*end_of(safe_for), *day_chores, *_mending(ground, control)]
     if batches is not None:
         chores.append(Chore(settings.upstream.batch_every, batches.due))
     supervisor = Supervisor(parts, chores, ground.hearts)
@@ -134,6 +134,7 @@ def _reporter(ground: Ground, link: Link) -> Reporter:
         state=Path(settings.gateway.state),
         devices=ground.attached.values(),
         recovering=self_freeing(settings, ground.buses),
+        faults=ground.faults,
         epoch=ground.outbox.epoch,
         gateway=settings.gateway.id,
         version=VERSION,
@@ -185,8 +186,21 @@ def _parts(
         alarm_of(safe_for, control.alarm),
         *(threaded(f"bus {w.name}", w.run, w.stop) for w in dict.fromkeys(ground.workers.values())),
     ]
-    local = make_local(settings.gateway, reporter)
-    return parts if local is None else [*parts, threaded("local", local.run, local.stop)]
+    local = make_local(settings.gateway, reporter, ground.faults)
+    return [*parts, threaded("local", local.run, local.stop)]
+
+
+def _mending(ground: Ground, control: Control) -> list[Chore]:
+    """For a state that cannot be kept."""
+    if not ground.store.volatile:
+        return []
+    from gateway import mending  # it is seldom needed
+
+    state = Path(ground.settings.gateway.state)
+    steps = steps_of(ground.settings, ground.attached)
+    leave = partial(safe.write, state / safe.FILE, steps)
+    mender = mending.Mender(ground.store, state, ground.held, leave, control.alarm)
+    return [Chore(mending.EVERY, mender.look)]
 
 
 def _keep(attached: Mapping[str, Attached], outputs: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from gateway.journal import Journal
 from gateway.journal_open import open_journal
 from gateway.lock import StateInUse, hold
 from gateway.outbox import Outbox
+from gateway.reporter import Faults
 from gateway.settings import Settings
 from gateway.shelf import Shelf
 from gateway.state import Store
@@ -38,7 +39,8 @@ DIALECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """workers: by device; filled when they are made, after those who order from them."""
+    """workers: by device; filled when they are made, after those who order from them. held: whether
+    no other gateway can have the state directory. faults: filled by those who may have some."""
 
     settings: Settings
     clock: Clock
@@ -49,13 +51,15 @@ class Ground:
     dialect: Dialect
     buses: dict[str, object]
     attached: dict[str, Attached]
+    held: bool
     workers: dict[str, Worker] = field(default_factory=dict)
+    faults: Faults = field(default_factory=dict)
 
 
 def make_ground(settings: Settings, kept: Collection[str]) -> Ground:
     """kept: outputs that are found as the run before left them. BuildError."""
     state = Path(settings.gateway.state)
-    _hold(state)
+    held = _hold(state)
     clock, hearts = SystemClock(believe=settings.site.battery_clock), Heartbeats()
     store = Store(state / "state.db")
     anchors = store.anchors()
@@ -66,17 +70,21 @@ def make_ground(settings: Settings, kept: Collection[str]) -> Ground:
     attached = attach(settings, store, buses)
     for name in attached.keys() & set(kept):
         attached[name].claimed = True
-    return Ground(settings, clock, hearts, store, anchors, outbox, dialect, buses, attached)
+    ground = Ground(settings, clock, hearts, store, anchors, outbox, dialect, buses, attached, held)
+    ground.faults["state"] = lambda: store.volatile
+    return ground
 
 
-def _hold(state: Path) -> None:
+def _hold(state: Path) -> bool:
     try:
         hold(state)
+        return True
     except StateInUse as error:
         raise BuildError(f"gateway.state: {error}") from error
     except OSError as error:
         # A disk that fails is no reason not to start; the outbox and the state say what it means.
         log.error("%s cannot be locked: %s", state, error.strerror or error)
+        return False
 
 
 def journal_of(settings: Settings) -> Callable[[], Journal]:

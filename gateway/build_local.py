@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import socket
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from gateway.local import Local, LocalError, Pages, listen_tcp, listen_unix, socket_path
-from gateway.reporter import Reporter
+from gateway.local import Door, Local, Pages, listen_tcp, listen_unix, socket_path
+from gateway.reporter import Faults, Reporter
 from gateway.settings import GatewaySettings
 
-log = logging.getLogger(__name__)
 
-
-def make_local(gateway: GatewaySettings, reporter: Reporter) -> Local | None:
-    """None where nothing can be listened on: said once, and the readings flow all the same."""
+def make_local(gateway: GatewaySettings, reporter: Reporter, faults: Faults) -> Local:
+    """Where nothing can be listened on that is said, and the readings flow all the same."""
     pages: Pages = {"/status": reporter.status_page, "/metrics": reporter.metrics_page}
     path = socket_path(gateway.socket, Path(gateway.state))
-    doors = [(door, pages) for door in _opened(lambda: listen_unix(path))]
+    doors = [Door(partial(listen_unix, path), pages)]
     if gateway.metrics:
         host, _, port = gateway.metrics.rpartition(":")
-        address = (host.strip("[]"), int(port))
         shown: Pages = {"/metrics": reporter.metrics_page}
-        doors += [(door, shown) for door in _opened(lambda: listen_tcp(*address))]
-    return Local(doors) if doors else None
-
-
-def _opened(listen: Callable[[], socket.socket]) -> list[socket.socket]:
-    try:
-        return [listen()]
-    except LocalError as error:
-        log.error("%s; going on without", error)
-        return []
+        doors.append(Door(partial(listen_tcp, host.strip("[]"), int(port)), shown))
+    local = Local(doors)
+    faults["socket"] = lambda: local.missing
+    return local

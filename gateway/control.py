@@ -17,7 +17,7 @@ from gateway.alarms import Alarms
 from gateway.appliance import Appliance
 from gateway.clock import Clock
 from gateway.commands import Around, Commands
-from gateway.desk import LEDGER, AlarmDesk
+from gateway.desk import LEDGER, WHOLE, AlarmDesk
 from gateway.events import (
     DeviceChanged,
     Event,
@@ -230,7 +230,7 @@ class Control:
 
     def _ledger_faulty(self, fault: str) -> None:
         wrong = fault or self._store.reset
-        self._desk.happened(LEDGER, bool(wrong), wrong or "the ledger is whole again")
+        self._desk.happened(LEDGER, bool(wrong), wrong or WHOLE)
 
     def _lock(self, argument: str) -> Done:
         self._outputs.lock(True)

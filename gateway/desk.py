@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 NOTE = "alarm"
 LEDGER = "ledger"
 """The alarm that commands are refused, or that earlier ones are not known any more."""
+WHOLE = "the ledger is whole again"
 
 
 class AlarmDesk:
@@ -39,7 +40,7 @@ class AlarmDesk:
         except StateFault as fault:
             log.error("the alarms of the run before: %s", fault)
         wrong = self._store.volatile or self._store.reset
-        self.happened(LEDGER, bool(wrong), wrong or "the ledger is whole again")
+        self.happened(LEDGER, bool(wrong), wrong or WHOLE)
 
     def happened(self, name: str, raised: bool, text: str) -> None:
         state = AlarmState.RAISED if raised else AlarmState.CLEARED

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 """Seconds that a caller may take to ask and to listen."""
+RETRY = 10.0
+"""Seconds between two tries to listen where it did not work."""
 LONGEST_REQUEST = 4096
 BACKLOG = 4
 SOCKET_MODE = 0o660
@@ -83,32 +85,71 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         raise LocalError(f"gateway.metrics {host}:{port}: {error.strerror or error}") from error
 
 
-class Local:
-    """doors: listening sockets with the pages that each of them shows; closed by `run`'s end."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where to listen, and which pages are shown there. listen: LocalError."""
 
-    def __init__(self, doors: Sequence[tuple[socket.socket, Pages]]) -> None:
-        self._doors = {door.fileno(): (door, pages) for door, pages in doors}
+    listen: Callable[[], socket.socket]
+    pages: Pages
+
+
+class Local:
+    """Those that cannot be had are told once and tried again; `run`'s end closes all."""
+
+    def __init__(self, doors: Sequence[Door]) -> None:
+        self._open: dict[int, tuple[socket.socket, Pages]] = {}
+        self._waiting: list[Door] = []
+        self.missing = ""
+        """Why nobody can ask at one of them; empty if all are open."""
         self._bell = os.eventfd(0, os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
+        self._try(doors)
+        if self.missing:
+            log.error("%s; tried again every %.0f s", self.missing, RETRY)
+
+    def _try(self, doors: Sequence[Door]) -> None:
+        troubles, self._waiting = [], []
+        for door in doors:
+            try:
+                listening = door.listen()
+            except LocalError as error:
+                self._waiting.append(door)
+                troubles.append(str(error))
+            else:
+                self._open[listening.fileno()] = listening, door.pages
+                self._poll.register(listening.fileno(), select.POLLIN)
+        self.missing = "; ".join(troubles)
+        self._retry_at = time.monotonic() + RETRY
 
     def run(self) -> None:
-        poll = select.poll()
-        for number in (*self._doors, self._bell):
-            poll.register(number, select.POLLIN)
         while True:
-            ready = [number for number, _ in poll.poll()]
+            ready = [number for number, _ in self._poll.poll(self._patience())]
             if self._bell in ready:
                 break
             for number in ready:
-                self._open(*self._doors[number])
-        for door, _ in self._doors.values():
-            door.close()
+                self._serve(*self._open[number])
+            if self._waiting and time.monotonic() >= self._retry_at:
+                self._try_again()
+        for listening, _ in self._open.values():
+            listening.close()
+
+    def _patience(self) -> float | None:
+        """Milliseconds; None for ever."""
+        return 1000 * max(0.0, self._retry_at - time.monotonic()) if self._waiting else None
+
+    def _try_again(self) -> None:
+        before = self.missing
+        self._try(self._waiting)
+        if not self.missing:
+            log.warning("can be asked again; it was: %s", before)
 
     def stop(self) -> None:
         os.eventfd_write(self._bell, 1)
 
-    def _open(self, door: socket.socket, pages: Pages) -> None:
+    def _serve(self, listening: socket.socket, pages: Pages) -> None:
         try:
-            caller, _ = door.accept()
+            caller, _ = listening.accept()
         except OSError as error:
             log.debug("a caller was gone before it was heard: %s", error)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 ANCHOR_DRIFT = 0.5
 """Seconds by which a boot's offset must have moved to be worth another write."""
+
+
+Faults = dict[str, Callable[[], str]]
+"""By the name of a part: what is wrong with it, "" while nothing is."""
 
 
 class Books(Protocol):
@@ -67,6 +71,7 @@ class Reporter:
         state: Path,
         devices: Iterable[Attached],
         recovering: Mapping[str, Recovering],
+        faults: Faults,
         epoch: int,
         gateway: str,
         version: str,
@@ -80,6 +85,7 @@ class Reporter:
         self._state = state
         self._devices = tuple(devices)
         self._recovering = recovering
+        self._faults = faults
         self._epoch = epoch
         self._gateway = gateway
         self._version = version
@@ -103,6 +109,7 @@ class Reporter:
             link=self._board.status(),
             host=host_health(self._state),
             devices_offline=tuple(a.name for a in devices if a.online is False),
+            faults={name: why for name, fault in self._faults.items() if (why := fault())},
             buses_held=tuple(name for name, bus in self._recovering.items() if bus.held),
             events={
                 "device_failures": sum(a.failures for a in devices),

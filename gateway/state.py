@@ -19,38 +19,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway import ledger
+from gateway import ledger, state_file
 from gateway.ledger import Intent
 from gateway.model import Command, Result, Stamp
+from gateway.state_file import AnotherRun
 
 log = logging.getLogger(__name__)
 
-PAGE_SIZE = 4096
-PAGES = 4096
-"""16 MiB at most: some 100,000 commands."""
 KEEP_SECONDS = 24 * 3600.0
 KEEP_COMMANDS = 10_000
 """A command's id is known for KEEP_SECONDS at least, and among the newest KEEP_COMMANDS."""
 PRUNE_EVERY = 200
-
-SCHEMA = """
-create table if not exists meta (key text primary key, value) without rowid;
-create table if not exists ledger (
-  number integer primary key,
-  device text not null, id text not null,
-  received real not null, boot real not null, boot_id text not null, deadline real,
-  value text not null, source text not null, reply text not null,
-  outcome text, result text,
-  unique (device, id));
-create index if not exists open_commands on ledger (number) where outcome is null;
-create table if not exists notes (
-  kind text not null, name text not null, note text not null,
-  primary key (kind, name)) without rowid;
-create table if not exists totals (
-  device text not null, channel text not null, total real not null,
-  primary key (device, channel)) without rowid;
-create table if not exists anchors (boot_id text primary key, offset real not null) without rowid;
-"""
 
 
 class StateFault(Exception):
@@ -61,42 +40,84 @@ class Store:
     """One database file. It always opens: `reset` and `volatile` tell what it cost."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
         self._concluded = 0
         self.reset = ""
         """Why earlier commands are not known: the file was set aside; empty if all is well."""
         self.volatile = ""
         """Why nothing is kept: the disk takes no file; then no command may run."""
+        self._before: int | None = None
+        """While volatile: the run that had written what was read of the file."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._open_or_anew(path)
         except (OSError, sqlite3.OperationalError) as error:
-            self.volatile = f"{path}: {error}"
-            log.error("state cannot be kept: %s; commands are refused", self.volatile)
-            self._db = _opened(Path(":memory:"))
+            self._db = self._in_memory(error)
+
+    def _in_memory(self, error: BaseException) -> sqlite3.Connection:
+        self.volatile = f"{self._path}: {error}"
+        log.error("state cannot be kept: %s; commands are refused", self.volatile)
+        db = state_file.opened(Path(":memory:"))
+        self._before = state_file.read(self._path, db)
+        return db
+
+    def recover(self) -> bool:
+        """Tries the file again while nothing is kept. True: everything is in it from now on.
+
+        Where it has another run's state by then, `volatile` says so: that takes a restart.
+        """
+        try:
+            file = self._open_or_anew(self._path)
+        except (OSError, sqlite3.Error):
+            return False  # `volatile` has said why not
+        with self._lock:
+            try:
+                state_file.give_back(self._db, file, self._before)
+            except (AnotherRun, sqlite3.Error) as error:
+                file.close()
+                if isinstance(error, AnotherRun):
+                    self.volatile = f"{self._path}: {error}"
+                return False
+            self._db.close()
+            self._db, self.volatile = file, ""
+        return True
 
     def _open_or_anew(self, path: Path) -> sqlite3.Connection:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return _opened(path)
+            return state_file.opened(path)
         except sqlite3.OperationalError:
             raise  # locked, read-only, full: there is nothing wrong with the file
         except sqlite3.DatabaseError as error:
             self.reset = f"{path}: {error}"
-            _set_aside(path)
+            state_file.set_aside(path)
             log.error("state set aside: %s; the ids of earlier commands are unknown", self.reset)
-            return _opened(path)
+            return state_file.opened(path)
 
     def close(self) -> None:
         with self._lock:
             self._db.close()
 
     def next_epoch(self) -> int:
-        """A number larger than that of every run before, durable before anything is numbered."""
+        """A number larger than that of every run before, durable before anything is numbered.
+
+        This is a run's first write: where it fails, nothing is kept, as if there were no file.
+        """
+        try:
+            return self._next_epoch()
+        except StateFault as fault:
+            with self._lock:
+                self._db.close()
+                self._db = self._in_memory(fault.__cause__ or fault)
+        return self._next_epoch()
+
+    def _next_epoch(self) -> int:
         with self._transaction() as db:
             row = db.execute("select value from meta where key = 'epoch'").fetchone()
             epoch = (int(row[0]) if row else 0) + 1
-            # A lost file must not bring old numbers back: a new one starts at the clock.
-            if not row:
+            # A lost file must not bring old numbers back: a new one starts at the clock. Nor must
+            # one that this number does not get into.
+            if not row or self.volatile:
                 epoch = max(epoch, int(time.time()) // 60 - EPOCH_ZERO)
             db.execute("insert or replace into meta values ('epoch', ?)", (epoch,))
         return epoch
@@ -234,32 +255,6 @@ def _as_state_fault() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StateFault(f"state: {error}") from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-    try:
-        db.execute(f"pragma page_size = {PAGE_SIZE}")
-        db.execute("pragma journal_mode = wal")
-        db.execute("pragma synchronous = full")
-        db.execute(f"pragma max_page_count = {PAGES}")
-        verdict = db.execute("pragma quick_check").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(str(verdict))
-        db.executescript(f"begin immediate; {SCHEMA} commit;")  # one sync, not one a table
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _set_aside(path: Path) -> None:
-    """The file goes together with its -wal and -shm: one without the others is malformed."""
-    mark = f"corrupt-{time.time_ns()}"
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(path.with_name(f"{path.name}.{mark}{suffix}"))
 
 
 def _prune(db: sqlite3.Connection, now: float) -> int:

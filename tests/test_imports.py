@@ -30,6 +30,7 @@ OWNERS = {
         "gateway.store_sqlite_look",
         "gateway.journal_open",
         "gateway.state_copy",
+        "gateway.state_file",
         "gateway.cli.backup",
         "gateway.cli.restore",
     ],

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when it is well, 1 when it does not answer, or is offline or with a device or disk out."""
+    """0 when it is well, 1 when it does not answer, or is offline or with something out."""
     chosen, state = args.socket, ""
     if not chosen:
         loaded = load_or_explain(args.config)
@@ -64,6 +64,7 @@ def well(document: Mapping[str, Any]) -> bool:
         link.get("connected")
         and outbox.get("storage") == "ok"
         and not document.get("devices_offline")
+        and not document.get("faults")
     )
 
 
@@ -75,6 +76,7 @@ def page(document: Mapping[str, Any]) -> list[str]:
         f"up {span(document.get('uptime'))}   run {document.get('epoch')}",
         *_link(link),
         *_outbox(outbox),
+        *_faults(document.get("faults", {})),
         *_host(host, str(document.get("clock"))),
         *_devices(document.get("devices", {})),
     ]
@@ -114,6 +116,10 @@ def _outbox(box: Mapping[str, Any]) -> list[str]:
         f"disk       {clean(str(box.get('storage')))}"
         f"   written today {size(box.get('written_today'))}",
     ]
+
+
+def _faults(faults: Mapping[str, Any]) -> list[str]:
+    return [f"{clean(name):9}  OUT: {clean(str(why))}" for name, why in sorted(faults.items())]
 
 
 def _host(host: Mapping[str, Any], clock: str) -> list[str]:

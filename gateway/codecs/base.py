@@ -154,6 +154,8 @@ class Health:
     devices_offline: tuple[str, ...] = ()
     buses_held: tuple[str, ...] = ()
     """I2C buses that a chip holds, of those that `recover` watches."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with a part of the gateway itself, by its name."""
     events: Mapping[str, int] = field(default_factory=dict)
     """Counters of what went wrong and was mended, by name."""
 

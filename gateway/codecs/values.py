@@ -187,6 +187,7 @@ def health(value: Health) -> Fields:
             "throttled": value.host.throttled,
         },
         "devices_offline": list(value.devices_offline),
+        **({"faults": dict(value.faults)} if value.faults else {}),
         **({"buses_held": list(value.buses_held)} if value.buses_held else {}),
         "events": dict(value.events),
     }

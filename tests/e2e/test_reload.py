@@ -68,10 +68,15 @@ class House:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[str]]:
+        with self.starting() as process:
+            eventually(lambda: self.status().get("link", {}).get("connected") is True)
+            yield process
+
+    @contextmanager
+    def starting(self) -> Iterator[subprocess.Popen[str]]:
         command = [sys.executable, "-m", "gateway", "run", str(self.config)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            eventually(lambda: self.status().get("link", {}).get("connected") is True)
             yield process
         finally:
             process.send_signal(signal.SIGTERM)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from gateway.cli import local_page
 from gateway.local import (
     SOCKET_MODE,
+    Door,
     Local,
     LocalError,
     Page,
@@ -25,6 +27,7 @@ from gateway.local import (
     listen_unix,
     socket_path,
 )
+from tests.brokers import eventually
 
 PAGES: Pages = {
     "/status": lambda: Page("application/json", b'{"gateway":"g"}'),
@@ -36,7 +39,7 @@ PAGES: Pages = {
 def path(tmp_path: Path) -> Iterator[Path]:
     """A socket that is served as long as the test runs."""
     path = tmp_path / "status.sock"
-    local = Local([(listen_unix(path), PAGES)])
+    local = Local([Door(partial(listen_unix, path), PAGES)])
     thread = threading.Thread(target=local.run)
     thread.start()
     yield path
@@ -101,9 +104,9 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 def test_a_port_shows_the_metrics_alone() -> None:
-    door = listen_tcp("127.0.0.1", 0)
-    address = door.getsockname()
-    local = Local([(door, {"/metrics": PAGES["/metrics"]})])
+    port = listen_tcp("127.0.0.1", 0)
+    address = port.getsockname()
+    local = Local([Door(lambda: port, {"/metrics": PAGES["/metrics"]})])
     thread = threading.Thread(target=local.run)
     thread.start()
     try:
@@ -114,6 +117,32 @@ def test_a_port_shows_the_metrics_alone() -> None:
     finally:
         local.stop()
         thread.join(30)
+
+
+def test_what_cannot_be_had_at_the_start_is_told_once_and_had_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that is read-only at the start has no place for a socket."""
+    monkeypatch.setattr("gateway.local.RETRY", 0.01)
+    path, other = tmp_path / "state" / "s", tmp_path / "other"
+    doors = [Door(partial(listen_unix, where), PAGES) for where in (path, other)]
+    local = Local(doors)
+    assert "No such file" in local.missing
+    thread = threading.Thread(target=local.run)
+    thread.start()
+    try:
+        for _ in range(10):  # the other one is served meanwhile, the more so the more tries
+            assert local_page.status(other, timeout=30) == {"gateway": "g"}
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        path.parent.mkdir()
+        eventually(lambda: not local.missing)
+        assert local_page.status(path, timeout=30) == {"gateway": "g"}
+        assert local_page.status(other, timeout=30) == {"gateway": "g"}
+        assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    finally:
+        local.stop()
+        thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_where_it_listens() -> None:

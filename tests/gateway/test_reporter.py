@@ -41,19 +41,21 @@ class Board:
 def test_health_names_the_held_buses_and_adds_up_what_befell_all(tmp_path: Path) -> None:
     board, store = Board(), Store(tmp_path / "state.db")
     garden = Bus("SDA")
-    buses = {"garden": garden, "house": Bus()}
+    buses, trouble = {"garden": garden, "house": Bus()}, ["read-only"]
     reporter = Reporter(
         dialect=dialect(root="tidegate", gateway="g", qos={}, restamp=lambda stamp: stamp),
         board=board, books=board, clock=SystemClock(), store=store, anchors={}, state=tmp_path,
-        devices=(), recovering=buses, epoch=1, gateway="g", version="0",
+        devices=(), recovering=buses, faults={"state": lambda: trouble[0]},
+        epoch=1, gateway="g", version="0",
     )  # fmt: skip
     reporter.health()
     said = json.loads(board.up[-1].payload)
     assert said["buses_held"] == ["garden"]
+    assert said["faults"] == {"state": "read-only"}
     assert said["events"]["i2c_stuck"] == 4
     assert said["events"]["i2c_freed"] == 2
-    garden.held = ""
+    garden.held = trouble[0] = ""
     reporter.health()
-    assert "buses_held" not in json.loads(board.up[-1].payload)
+    assert not {"buses_held", "faults"} & json.loads(board.up[-1].payload).keys()
     assert b"i2c_freed" in reporter.metrics_page().body
     store.close()

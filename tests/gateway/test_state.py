@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +128,7 @@ def test_a_corrupt_file_is_set_aside_with_its_companions(path: Path, damage: byt
 def test_a_full_database_says_so_and_still_reads(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.state.PAGES", 12)
+    monkeypatch.setattr("gateway.state_file.PAGES", 12)
     store = Store(path)
 
     def fill() -> None:
@@ -141,7 +143,7 @@ def test_a_full_database_says_so_and_still_reads(
 
 def test_a_full_ledger_forgets_what_it_may(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise one full day would refuse commands for ever."""
-    monkeypatch.setattr("gateway.state.PAGES", 16)
+    monkeypatch.setattr("gateway.state_file.PAGES", 16)
     monkeypatch.setattr("gateway.state.KEEP_COMMANDS", 5)
     store = Store(path)
 
@@ -171,3 +173,185 @@ def test_where_no_file_can_be_the_gateway_starts_and_begins_nothing(tmp_path: Pa
     assert store.next_epoch() > 0
     with pytest.raises(StateFault, match="cannot be kept"):
         store.begin(COMMAND, None)
+
+
+class ReadOnly:
+    """A state's file on a disk that takes nothing for now."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self._patch = monkeypatch
+
+    def begins(self) -> None:
+        """As SQLite has it: a file that is there can be opened to be read, and no other way."""
+        real: Any = sqlite3.connect
+
+        def connect(database: object, **options: object) -> object:
+            if database == self.path:
+                raise sqlite3.OperationalError("attempt to write a readonly database")
+            return real(database, **options)
+
+        self._patch.setattr("gateway.state_file.sqlite3.connect", connect)
+
+    def ends(self) -> None:
+        self._patch.undo()
+
+
+@pytest.fixture
+def disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> ReadOnly:
+    return ReadOnly(path, monkeypatch)
+
+
+def used(path: Path, end: bool = True) -> Store:
+    """What a run leaves; end: in good order."""
+    store = Store(path)
+    store.next_epoch()
+    store.begin(COMMAND, None)
+    store.conclude(answer(COMMAND, Outcome.DONE, THEN, "", True))
+    store.begin(replace(COMMAND, id="open"), None)
+    store.remember("gateway", "locked", True)
+    store.remember_total("meter", "energy", 1234.5)
+    store.remember_anchor("b0071d00", 1e9)
+    if end:
+        store.close()
+    return store
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_state_that_can_only_be_read_is_known_and_kept_once_it_can_be(
+    path: Path, disk: ReadOnly, end: bool
+) -> None:
+    """A card that went read-only: the lock holds, ids are known, totals go on. Not closed in good
+    order, the newest is in the -wal file."""
+    before = used(path, end)
+    run = Store(path).last_epoch()
+    assert run is not None
+    disk.begins()
+    store = Store(path)
+    assert store.volatile
+    assert store.last_epoch() == run
+    epoch = store.next_epoch()
+    assert epoch > run
+    assert isinstance(store.known("pump", "a1", THEN), Result)
+    assert [intent.command.id for intent in store.open_intents(THEN)] == ["open"]
+    assert store.recall("gateway") == {"locked": True}
+    assert store.total("meter", "energy") == 1234.5
+    assert store.anchors() == {"b0071d00": 1e9}
+    store.remember_total("meter", "energy", 1240.0)
+    store.remember("output", "pump", {"value": True})
+    with pytest.raises(StateFault, match="cannot be kept"):
+        store.begin(replace(COMMAND, id="a2"), None)
+    assert not store.recover()
+    disk.ends()
+    assert store.recover()
+    assert store.volatile == ""
+    store.begin(replace(COMMAND, id="a2"), None)
+    store.close()
+    before.close()
+    after = Store(path)
+    assert after.volatile == after.reset == ""
+    assert after.next_epoch() == epoch + 1
+    assert isinstance(after.known("pump", "a1", THEN), Result)
+    assert isinstance(after.known("pump", "a2", THEN), Intent)
+    assert after.total("meter", "energy") == 1240.0
+    assert after.recall("output") == {"pump": {"value": True}}
+    assert after.recall("gateway") == {"locked": True}
+    after.close()
+
+
+def test_where_there_was_no_file_one_is_made(path: Path, disk: ReadOnly) -> None:
+    disk.begins()
+    store = Store(path)
+    epoch = store.next_epoch()
+    disk.ends()
+    assert store.recover()
+    store.close()
+    assert Store(path).next_epoch() == epoch + 1
+
+
+def test_a_state_that_was_not_there_at_the_start_is_not_overwritten(
+    path: Path, disk: ReadOnly
+) -> None:
+    """A partition that is mounted later: its ids, its lock and its epoch are not those of this run,
+    so no command may run."""
+    disk.begins()
+    store = Store(path)
+    store.next_epoch()
+    disk.ends()
+    used(path)
+    assert not store.recover()
+    assert "another run" in store.volatile
+    with pytest.raises(StateFault, match="systemctl restart"):
+        store.begin(replace(COMMAND, id="a2"), None)
+    store.close()
+    after = Store(path)
+    assert isinstance(after.known("pump", "a1", THEN), Result)
+    assert after.recall("gateway") == {"locked": True}
+    after.close()
+
+
+def test_a_state_that_another_run_wrote_meanwhile_is_not_overwritten(
+    path: Path, disk: ReadOnly
+) -> None:
+    used(path)
+    disk.begins()
+    store = Store(path)
+    store.next_epoch()
+    disk.ends()
+    used_again = Store(path)
+    used_again.next_epoch()
+    used_again.begin(replace(COMMAND, id="elsewhere"), None)
+    used_again.close()
+    assert not store.recover()
+    assert "another run" in store.volatile
+    store.close()
+    assert Store(path).known("pump", "elsewhere", THEN) is not None
+
+
+def test_a_disk_that_fails_again_while_the_state_is_written_changes_nothing(
+    path: Path, disk: ReadOnly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used(path)
+    disk.begins()
+    store = Store(path)
+    epoch = store.next_epoch()
+    disk.ends()
+    monkeypatch.setattr("gateway.state_file.PAGES", 1)  # the least there can be: nothing more fits
+    big = {str(number): "x" * 1000 for number in range(100)}
+    store.remember("output", "pump", big)
+    assert not store.recover()
+    assert "readonly" in store.volatile
+    monkeypatch.undo()
+    assert store.recover()
+    store.close()
+    after = Store(path)
+    assert after.recall("output") == {"pump": big}
+    assert after.next_epoch() == epoch + 1
+
+
+def test_a_number_that_cannot_be_kept_is_not_the_next_one(path: Path, disk: ReadOnly) -> None:
+    """Two such runs would have the same."""
+    store = Store(path)
+    with store._transaction() as db:
+        db.execute("insert into meta values ('epoch', 7)")
+    store.close()
+    disk.begins()
+    assert Store(path).next_epoch() > 900_000
+
+
+def test_a_first_write_that_fails_is_a_state_that_cannot_be_kept(path: Path) -> None:
+    """After a crash the -wal file is there, and SQLite opens it on a read-only disk; a disk may be
+    full, too. The gateway starts all the same."""
+    used(path)
+    run = Store(path).last_epoch()
+    assert run is not None
+    store = Store(path)
+    store._db.execute("pragma query_only = on")  # the same error as with a read-only file
+    assert store.next_epoch() > run
+    assert "readonly" in store.volatile
+    assert isinstance(store.known("pump", "a1", THEN), Result)
+    with pytest.raises(StateFault, match="cannot be kept"):
+        store.begin(replace(COMMAND, id="a2"), None)
+    assert store.recover()
+    store.begin(replace(COMMAND, id="a2"), None)
+    store.close()
