@@ -119,6 +119,10 @@ class Cursor:
         """What was known as settled at the start: bit n of byte n // 8, for ordinal n."""
         return self._bits.pop((slot, generation), bytearray())
 
+    def knows(self, slot: int, generation: int) -> bool:
+        """Whether something was known as settled of this use of the slot; before `bits`."""
+        return (slot, generation) in self._bits
+
     def mark(self) -> Mark | None:
         return self._mark
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gateway.journal import Damage
 from gateway.journal_cursor import Cursor
 from gateway.journal_disk import Disk
+from gateway.journal_doubles import doubles
 from gateway.journal_files import slots_of
 from gateway.journal_format import (
     DATA,
@@ -35,9 +36,9 @@ NAMED = 4
 class Found:
     """What is on the disk. fresh: slots never used, not zeroed yet. wrecked: files with data that
     nothing could be made of. emptied: slots that only look fresh, for they were used: the file was
-    lost, or reads as zeros. dead: free slots with remains of an eviction that was not completed.
-    settled: free slots to the generation that is left there. replaced: segments of an eviction that
-    was completed.
+    lost, or reads as zeros. copies: wrecked ones that hold what another slot holds, to that slot.
+    dead: free slots with remains of an eviction that was not completed. settled: free slots to the
+    generation that is left there. replaced: segments of an eviction that was completed.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -48,6 +49,7 @@ class Found:
     replaced: list[Segment] = field(default_factory=list)
     wrecked: list[int] = field(default_factory=list)
     emptied: list[int] = field(default_factory=list)
+    copies: dict[int, int] = field(default_factory=dict)
     generation: int = 0
     damages: list[Damage] = field(default_factory=list)
 
@@ -71,6 +73,7 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
     found.generation = max((s.generation for s in found.segments), default=0)
     for slot in headless:
         _adopt(disk, slot, size, found)
+    _without_doubles(found, cursor)
     found.emptied = _emptied(found, cursor)
     for segment in found.segments:
         segment.bits = cursor.bits(segment.slot, segment.generation)
@@ -138,6 +141,13 @@ def _adopt(disk: Disk, slot: int, size: int, found: Found) -> None:
         return
     found.segments.append(_open(disk, slot, Header(generation), size))
     found.generation = max(found.generation, generation)
+
+
+def _without_doubles(found: Found, cursor: Cursor) -> None:
+    for double, original in doubles(found.segments, cursor):
+        found.segments.remove(double)
+        found.wrecked.append(double.slot)
+        found.copies[double.slot] = original.slot
 
 
 def _without_replaced(found: Found) -> None:
@@ -245,12 +255,19 @@ def _tail(found: Found, before: Segment | None, after: Segment | None, end: Key)
         text = f"journal: the records of {before.name} behind {last} are gone"
         found.damages.append(Damage(first, end, 0, text))
         return
-    emptied = found.emptied if _misses_one(found, before, after) else []
-    if unread := [*found.wrecked, *emptied]:
-        names = ", ".join(map(name_of, unread[:NAMED]))
+    unread = [slot for slot in found.wrecked if slot not in found.copies]
+    if _misses_one(found, before, after):
+        unread += [*found.emptied, *found.copies]
+    if unread:
+        names = ", ".join(_named(slot, found) for slot in unread[:NAMED])
         names += f" and {len(unread) - NAMED} more" if len(unread) > NAMED else ""
         text = f"journal: {names} cannot be read; records up to {end} may be gone"
         found.damages.append(Damage(first, end, 0, text))
+
+
+def _named(slot: int, found: Found) -> str:
+    original = found.copies.get(slot)
+    return name_of(slot) + (f" (the same as {name_of(original)})" if original is not None else "")
 
 
 def _misses_one(found: Found, before: Segment | None, after: Segment | None) -> bool:

@@ -36,9 +36,8 @@ def fill(journal: Journal, first: int, count: int, size: int = 1000) -> int:
     return first + count
 
 
-def fill_up(journal: Journal) -> int:
-    """Append until it says that it is crowded; the next number."""
-    seq = 1
+def fill_up(journal: Journal, seq: int = 1) -> int:
+    """Append from a number on until it says that it is crowded; the next number."""
     while not journal.usage().crowded:
         seq = fill(journal, seq, 10)
     return seq

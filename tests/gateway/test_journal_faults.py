@@ -227,6 +227,71 @@ def test_case_9_a_segment_that_was_lost_altogether_is_told(
     assert name in damage.text
 
 
+@pytest.mark.parametrize("settled", [0, 7])
+@pytest.mark.parametrize(("slot", "source"), [(0, 3), (3, 0), (3, 4), (4, 3)])
+def test_case_9_a_segment_that_another_was_copied_over_is_told(
+    disk: SimulatedDisk, slot: int, source: int, settled: int
+) -> None:
+    """Somebody put files back and mixed them up. settled: of what the original holds."""
+    ring = opened(disk)
+    seq = fill_up(ring)
+    gone = keys(ring.records(ring.chunks()[slot : slot + 1]))
+    original = keys(ring.records(ring.chunks()[source : source + 1]))
+    ring.forget([Key(1, known) for known in original[:settled]])
+    before = kept(ring)
+    ring.close()
+    name, other = f"{slot:04d}.seg", f"{source:04d}.seg"
+    disk.files[name][:] = disk.files[other]
+    again = opened(disk)
+    assert kept(again) == [seq for seq in before if seq not in gone]
+    [damage] = again.damages()
+    assert damage.first <= Key(1, gone[0])
+    assert damage.last is not None and Key(1, gone[-1]) <= damage.last
+    told, aside = f"{name} (the same as {other})", f"damaged-slot-{slot}"
+    if not settled and slot < source:  # nothing tells which of the two is the copy
+        told, aside = f"{other} (the same as {name})", f"damaged-slot-{source}"
+    assert told in damage.text
+    assert again.damages() == []
+    assert aside in disk.files
+    fill(again, seq, 10)
+    while again.prepare():
+        pass
+    again.close()
+    last = opened(disk)
+    assert last.damages() == []
+    assert kept(last) == [*(seq for seq in before if seq not in gone), *range(seq, seq + 10)]
+
+
+def test_case_9_of_an_older_copy_and_the_segment_the_segment_counts(disk: SimulatedDisk) -> None:
+    """Of neither anything is settled; the copy was made when less was in it."""
+    ring = opened(disk)
+    fill(ring, 1, 10, size=100)
+    older = bytes(disk.files["0000.seg"])
+    seq = fill_up(ring, 11)
+    before = kept(ring)
+    gone = keys(ring.records(ring.chunks()[2:3]))
+    ring.close()
+    disk.files["0002.seg"][:] = older
+    again = opened(disk)
+    assert kept(again) == [known for known in before if known not in gone]
+    [damage] = again.damages()
+    assert "0002.seg (the same as 0000.seg)" in damage.text
+    assert seq > gone[-1]
+
+
+def test_a_copy_in_a_place_that_was_free_is_set_aside_without_a_word(disk: SimulatedDisk) -> None:
+    """Nothing was lost by it."""
+    ring = opened(disk)
+    fill(ring, 1, 40)
+    before = kept(ring)
+    ring.close()
+    disk.files["0012.seg"][:] = disk.files["0000.seg"]
+    again = opened(disk)
+    assert kept(again) == before
+    assert again.damages() == again.damages() == []
+    assert "damaged-slot-12" in disk.files
+
+
 def test_a_ring_that_grew_misses_nothing(disk: SimulatedDisk) -> None:
     ring = opened(disk)
     seq = fill_up(ring)
