@@ -154,7 +154,7 @@ class Outbox:
         """Whether an entry is on disk or acknowledged by now, or becomes so in timeout seconds."""
         if key.epoch != self.epoch:
             return True
-        with self._lock:
+        with self._held:
             settled = self._core.lanes.is_settled(key)
             if settled or timeout <= 0.0:
                 return settled

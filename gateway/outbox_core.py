@@ -232,8 +232,10 @@ class Core:
         lanes = self.lanes
         if not self.hungry:
             return False
+        if lanes.live_waits():
+            return True
         history = not self.evicting and (self._fifo or self.rate.ready_at() <= now)
-        return lanes.live_waits() or (history and lanes.backlog_waits())
+        return history and lanes.backlog_waits()
 
     def wake_due(self) -> float | None:
         """When the backlog's rate lets the next go, if somebody waits for it."""

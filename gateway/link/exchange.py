@@ -24,6 +24,7 @@ from gateway.link.sender import Sender
 from gateway.link.suspects import Suspects
 from gateway.link.tally import CoarseWall, DayBytes
 from gateway.link.waker import Waker
+from gateway.model import Klass
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,7 @@ class Exchange:
         self._ears = Ears(connection.fileno(), waker.fileno())
         self._chores_at = 0.0
         self._quiet = True
-        self._counted = (0, 0, 0, 0)
-        self._waited = (0, 0)
+        self._counted, self._waited = (0, 0, 0, 0), (0, 0)
         self._opened: float | None = None
         self._read_at = 0.0
         self._streaming = self._unfinished = False
@@ -121,7 +121,7 @@ class Exchange:
             return False
         sender.woken()
         self._fill(now)
-        if connection.wants_write and not connection.push():
+        if not connection.push():
             return False
         sender.written(now)
         return not self._unfinished
@@ -207,7 +207,8 @@ class Exchange:
             self._fill(now)
 
     def _fill(self, now: float) -> None:
-        least = least_class(self._tally.total, self._daily_bytes)
+        budget = self._daily_bytes
+        least = least_class(self._tally.total, budget) if budget else Klass.TELEMETRY
         self._unfinished = self._sender.fill(self.connection, now, self._wall.at(now), least)
 
     def _lingers(self, now: float) -> bool:

@@ -63,11 +63,12 @@ class Loader:
         backlog: list[Entry] = []
         late = 0
         for entry, lane in taken:
-            late += lane is Lane.HISTORY
-            if self.batch and lane is Lane.HISTORY and isinstance(entry.recorded, Sample):
-                backlog.append(entry)
-            else:
-                self._add(items, [entry], lane, limit)
+            if lane is Lane.HISTORY:
+                late += 1
+                if self.batch and isinstance(entry.recorded, Sample):
+                    backlog.append(entry)
+                    continue
+            self._add(items, [entry], lane, limit)
         if backlog:
             self._add(items, backlog, Lane.HISTORY, limit)
         if late:
@@ -76,7 +77,8 @@ class Loader:
 
     def _add(self, items: list[Item], entries: list[Entry], lane: Lane, limit: int | None) -> None:
         try:
-            messages = self._encoded(entries, lane)
+            live = lane is Lane.LIVE
+            messages = self._dialect.live(entries[0]) if live else self._late(entries)
         except UNENCODABLE as error:
             self._part(items, entries, lane, limit, f"cannot be put into a message: {error!r}")
             return
@@ -98,11 +100,10 @@ class Loader:
         for message in messages:
             items.append(Item(message, cargo, lane))
 
-    def _encoded(self, entries: list[Entry], lane: Lane) -> list[Publication]:
-        single = entries[0]
-        if self.batch and lane is Lane.HISTORY and isinstance(single.recorded, Sample):
+    def _late(self, entries: list[Entry]) -> list[Publication]:
+        if self.batch and isinstance(entries[0].recorded, Sample):
             return self._dialect.history(entries)
-        return self._dialect.live(single)
+        return self._dialect.live(entries[0])
 
     def _part(
         self, items: list[Item], entries: list[Entry], lane: Lane, limit: int | None, why: str

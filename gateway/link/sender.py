@@ -109,6 +109,8 @@ class Sender:
                 self._refill(connection, now, least)
             if not self._queue or not self._send(connection, now, wall):
                 return False
+            if notice is None and not self._queue and not self._loader.more:
+                return False
         return len(self.flights) < self.window
 
     def _send(self, connection: Connection, now: float, wall: float) -> bool:
