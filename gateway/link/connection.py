@@ -39,7 +39,7 @@ class Connection:
     """answers: (message id, reason code) of publications, in order; the link empties it.
 
     patience: seconds that a ping may stay unanswered. on_message is called for each message that
-    comes in; on_bug with words when a callback fails.
+    comes in; on_bug with words when a callback fails. reads: see Express.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Connection:
         patience: float,
         on_message: Callable[[MQTTMessage], None],
         on_bug: Callable[[str], None],
+        reads: Callable[[bytes], bool] = lambda topic: True,
     ) -> None:
         self.answers: deque[tuple[int, int]] = deque()
         self.limits = Limits()
@@ -71,7 +72,7 @@ class Connection:
         self._five = hello.protocol == MQTT_5
         self.subscriptions = Subscriptions(hello.filters, self._five)
         self.client = WiredClient(wire, hello.client_id, hello.protocol, hello.clean_session)
-        self._express = Express(wire, self._five)
+        self._express = Express(wire, self._five, reads)
         self.client.on_other_puback = self._express_answered
         self._prepare(self.client)
         self.client.connect(
@@ -189,9 +190,8 @@ class Connection:
         """Takes in all that has come. Lost."""
         self._now = now
         while self._wire.fill():
-            if self.client.between_packets and (answers := self._express.answers()):
-                self.proven = True
-                self.answers.extend(answers)
+            if self.client.between_packets and self._express.read(self.answers):
+                self.proven = self.proven or bool(self.answers)
                 if not self._wire.unread:
                     return
             code = self.client.loop_read()

@@ -34,6 +34,13 @@ class Flood:
         self._unread += not passes
         return passes
 
+    def drops(self, topic: str, now: float) -> bool:
+        """Whether `passes` would refuse it, and has to be asked no more; counted like that."""
+        bucket = self._buckets.get(topic)
+        drops = bucket is not None and bucket.available(now) < 1
+        self._unread += drops
+        return drops
+
     def report(self, now: float) -> str:
         """What is to be logged, at most once in TELL_EVERY; "" for nothing."""
         if not self._unread or now - self._told < TELL_EVERY:

@@ -60,14 +60,25 @@ class Inbox:
             return
         self._on_command(self._dialect.command(self._inbound(message)), token)
 
+    def reads(self, topic: bytes) -> bool:
+        """Before a message at QoS 0 is taken apart: whether anybody will look at it."""
+        name, now = topic.decode("utf-8", "replace"), self._clock.monotonic()
+        if not name.endswith(COMMANDS) or not self._flood.drops(name, now):
+            return True
+        self._tell_flood(now)
+        return False
+
     def _is_too_much(self, topic: str) -> bool:
         now = self._clock.monotonic()
         if not topic.endswith(COMMANDS) or self._flood.passes(topic, now):
             return False
+        self._tell_flood(now)
+        return True
+
+    def _tell_flood(self, now: float) -> None:
         report = self._flood.report(now)
         if report:
             log.warning("%s", report)
-        return True
 
     def _inbound(self, message: MQTTMessage) -> Inbound:
         topic = _topic(message)

@@ -83,8 +83,7 @@ class Link:
     ) -> None:
         """history_batch: samples in a message, 0 for one message each."""
         self._outbox = outbox
-        self._dialect = dialect
-        self._clock = clock
+        self._dialect, self._clock = dialect, clock
         self._epoch, self._health_every = epoch, health_every
         self._on_state = on_state
         self._heartbeat = heartbeat
@@ -255,7 +254,8 @@ class Link:
 
     def _begin(self, wire: Wire, hello: Hello) -> Exchange:
         self._inbox.connection += 1
-        now, says = self._clock.monotonic(), (self._inbox.received, self._complaints.bug)
+        says = self._inbox.received, self._complaints.bug, self._inbox.reads
+        now = self._clock.monotonic()
         return self._exchange(Connection(wire, hello, now, self._ack_timeout, *says))
 
     def _serve(self, exchange: Exchange) -> NoReturn:

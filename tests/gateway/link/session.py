@@ -57,10 +57,10 @@ class Session:
         )
         will = Publication("r/g/status", b"offline")
         hello = Hello("x", MQTT_5, 30, False, 0.0, will, [])
-        now, bugs = clock.monotonic(), self._bug
         self.inbox = Inbox(dialect, clock, lambda what, token: None)
+        now, says = clock.monotonic(), (self.inbox.received, self._bug, self.inbox.reads)
         self.exchange = Exchange(
-            Connection(Wire(ours), hello, now, 15.0, self.inbox.received, bugs),
+            Connection(Wire(ours), hello, now, 15.0, *says),
             sender=self.sender,
             inbox=self.inbox,
             suspects=self.suspects,

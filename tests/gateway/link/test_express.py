@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from itertools import pairwise
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -59,13 +62,13 @@ def hello(version: int) -> Hello:
 class Open:
     """A connection that the broker has let in."""
 
-    def __init__(self, version: int = 5) -> None:
+    def __init__(self, version: int = 5, reads: Callable[[bytes], bool] = lambda _: True) -> None:
         self.stream = Pieces()
         self.messages: list[MQTTMessage] = []
         self.bugs: list[str] = []
         wire = Wire(self.stream)
         self.connection = Connection(
-            wire, hello(version), 0.0, 15.0, self.messages.append, self.bugs.append
+            wire, hello(version), 0.0, 15.0, self.messages.append, self.bugs.append, reads
         )
         self.connection.write()
         self.stream.coming = [CONNACK[version]]
@@ -101,7 +104,7 @@ def test_the_bytes_are_those_that_paho_would_send(
     payload = b"p" * size
     ours, theirs = Pieces(), Pieces()
     wire = Wire(ours)
-    Express(wire, mqtt5).publish(topic, payload, qos, retain)
+    Express(wire, mqtt5, lambda topic: True).publish(topic, payload, qos, retain)
     wire.flush()
     client = WiredClient(Wire(theirs), "x", MQTT_5 if mqtt5 else MQTT_311, True)
     client._sock = client.wire
@@ -117,7 +120,7 @@ def test_the_bytes_are_those_that_paho_would_send(
 @pytest.mark.parametrize("topic", ["", "a/+", "#", "a\0b", "x" * 65_536])
 def test_what_is_no_topic_is_refused(topic: str) -> None:
     with pytest.raises(ValueError, match="not a topic"):
-        Express(Wire(Pieces()), mqtt5=True).publish(topic, b"", 1, False)
+        Express(Wire(Pieces()), True, lambda topic: True).publish(topic, b"", 1, False)
 
 
 def puback(mid: int, code: int | None, properties: bytes | None) -> bytes:
@@ -154,6 +157,66 @@ def test_every_answer_is_heard_however_it_is_cut(
     assert heard == expected
     assert len(link.messages) == stream.count(COMMAND)
     assert not link.bugs
+
+
+def command(topic: bytes, qos: int = 0, size: int = 3) -> bytes:
+    identifier = b"\0\7" if qos else b""
+    body = len(topic).to_bytes(2) + topic + identifier + b"\0" + bytes(size)
+    length = len(body)
+    digits = bytes([length]) if length < 128 else bytes([length & 0x7F | 0x80, length >> 7])
+    return bytes([0x30 | qos << 1]) + digits + body
+
+
+COMING = b"a/set", b"b/set", b"other", b"answer", b"ping"
+
+
+@given(
+    stream=st.lists(
+        st.sampled_from([b"a/set", b"b/set", b"other", b"answer", b"ping"]), max_size=12
+    ),
+    qos=st.lists(st.sampled_from([0, 1]), min_size=12, max_size=12),
+    size=st.sampled_from([0, 3, 120, 130, 1000]),
+    cuts=st.sets(st.integers(0, 2000)),
+)
+@settings(deadline=None)
+def test_what_nobody_reads_is_passed_over_and_all_else_is_heard(
+    stream: list[bytes], qos: list[int], size: int, cuts: set[int]
+) -> None:
+    """At QoS 0 only, on its topic only; cut in two it may be read after all."""
+    link = Open(reads=lambda topic: topic != b"a/set")
+    sent, expected, whole = b"", [], []
+    for what, quality in zip(stream, qos, strict=False):
+        if what == b"answer":
+            expected.append((link.publish(), 0))
+            sent += puback(expected[-1][0], None, None)
+        else:
+            sent += PINGRESP if what == b"ping" else command(what, quality, size)
+            whole += [what.decode()] * (what != b"ping" and (what != b"a/set" or quality > 0))
+    edges = [0, *sorted(cut for cut in cuts if cut < len(sent)), len(sent)]
+    assert link.hear(*[sent[a:b] for a, b in pairwise(edges)]) == expected
+    heard = [message.topic for message in link.messages]
+    if len(edges) == 2:
+        assert heard == whole
+    assert [topic for topic in heard if topic != "a/set"] == [t for t in whole if t != "a/set"]
+    assert heard.count("a/set") >= whole.count("a/set")
+    assert not link.bugs
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        bytes([0x30, 0x80, 0x80, 0x80, 0x80, 1]),
+        bytes([0x30, 1, 0, 0]),
+        bytes([0x30, 4, 0, 9, 65, 65]),
+    ],
+    ids=["its length has five bytes", "too short for a topic", "a topic longer than itself"],
+)
+def test_what_is_malformed_is_for_paho_to_judge(packet: bytes) -> None:
+    reads, wire = Mock(return_value=False), Wire(Pieces())
+    wire._in = packet
+    assert not Express(wire, True, reads).read(deque())
+    assert not reads.called
+    assert wire.ahead == packet
 
 
 def test_an_answer_counts_once_and_only_for_what_waits() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from unittest.mock import Mock
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import gate
 from gateway.link.flood import BURST, RATE, TELL_EVERY, TOPICS, Flood
+from tests.gateway.link.parts import sample
+from tests.gateway.link.session import Session
 
 
 @given(st.lists(st.floats(0.0, 0.5), min_size=1, max_size=300))
@@ -55,3 +61,27 @@ def test_what_passes_is_still_more_than_an_output_takes() -> None:
     """So that too many commands are answered, as long as they are not a flood."""
     assert RATE > gate.RATE
     assert BURST > gate.BURST
+
+
+def test_a_flood_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """paho sees as many commands at QoS 0 as are looked at, and those that are cut in two; a
+    reading's answer that comes behind them is heard."""
+    session, seen = Session(passing=True), []
+    client = session.exchange.connection.client
+    parsed = Mock(wraps=client._handle_publish)
+    monkeypatch.setattr(client, "_handle_publish", parsed)
+    monkeypatch.setattr(session.inbox, "_on_command", lambda what, token: seen.append(what))
+    session.outbox.append(sample())
+    (mid,) = session.sender.flights._flights
+    topic, count, turns = b"r/g/relay/set", 20_000, 0
+    body = len(topic).to_bytes(2) + topic + b"\0" + b'{"value": true}'
+    left = (bytes([0x30, len(body)]) + body) * count + bytes([0x40, 2]) + mid.to_bytes(2)
+    while left or not session.outbox.done:
+        with suppress(BlockingIOError):
+            left = left[session.broker.send(left[:50_000]) :]
+        session.turn()
+        turns += 1
+    assert len(seen) == BURST
+    assert parsed.call_count <= BURST + turns
+    assert session.inbox._flood._unread == count - BURST - 1  # the first was told
+    session.close()
