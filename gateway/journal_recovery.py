@@ -86,12 +86,14 @@ def recover(disk: Disk, cursor: Cursor, size: int) -> Found:
 
 
 def _emptied(found: Found, cursor: Cursor) -> list[int]:
-    """Slots are used in turn: one that looks new below one that was used, was used."""
+    """Slots are used in turn: one that looks new below one that was used, was used. A copy may have
+    been put where nothing was."""
+    used = [segment.slot for segment in found.segments]
+    used += [slot for slot in found.wrecked if slot not in found.copies]
+    if used:
+        return sorted(found.fresh.intersection(range(max(used))))
     mark = cursor.mark()
-    if mark is not None and mark.written is not None and not (found.segments or found.wrecked):
-        return sorted(found.fresh)
-    highest = max((segment.slot for segment in found.segments), default=0)
-    return sorted(slot for slot in found.fresh if slot < highest)
+    return sorted(found.fresh) if mark is not None and mark.written is not None else []
 
 
 def _header(disk: Disk, slot: int, size: int) -> Header | None:

@@ -292,6 +292,77 @@ def test_a_copy_in_a_place_that_was_free_is_set_aside_without_a_word(disk: Simul
     assert "damaged-slot-12" in disk.files
 
 
+def test_case_9_a_lost_segment_before_one_that_was_settled_is_told(disk: SimulatedDisk) -> None:
+    ring = opened(disk)
+    fill_up(ring)
+    _, gone, settled = (keys(ring.records([chunk])) for chunk in ring.chunks()[:3])
+    ring.forget([Key(1, seq) for seq in settled])
+    before = kept(ring)
+    ring.close()
+    disk.remove("0001.seg")
+    again = opened(disk)
+    assert kept(again) == [seq for seq in before if seq not in gone]
+    [damage] = again.damages()
+    assert damage.first == Key(1, gone[0])
+
+
+def test_a_lost_segment_that_was_settled_before_another_one_was_is_not_told(
+    disk: SimulatedDisk,
+) -> None:
+    """What is missing before the first that is kept was in the second, which is there."""
+    ring = opened(disk)
+    fill_up(ring)
+    settled = [seq for chunk in ring.chunks()[:2] for seq in keys(ring.records([chunk]))]
+    ring.forget([Key(1, seq) for seq in settled])
+    before = kept(ring)
+    ring.close()
+    disk.remove("0000.seg")
+    again = opened(disk)
+    assert kept(again) == before
+    assert again.damages() == []
+
+
+def test_what_eviction_took_is_not_told_with_what_was_lost_before_it(disk: SimulatedDisk) -> None:
+    ring = opened(disk)
+    fill_up(ring)
+    pair = ring.chunks()[2:4]
+    ring.evict(pair, {r.key for r in ring.records(pair) if r.key.seq % 2}, 1)
+    gone = keys(ring.records(ring.chunks()[:1]))
+    before = kept(ring)
+    ring.close()
+    disk.remove("0000.seg")
+    again = opened(disk)
+    assert kept(again) == [seq for seq in before if seq not in gone]
+    [damage] = again.damages()
+    assert damage.last == Key(1, gone[-1])
+
+
+@pytest.mark.parametrize(("wrecks", "more"), [(4, ""), (6, " and 2 more")])
+def test_case_9_four_wrecks_are_named_and_the_rest_counted(
+    disk: SimulatedDisk, wrecks: int, more: str
+) -> None:
+    ring = opened(disk)
+    fill_up(ring)
+    ring.close()
+    for slot in range(1, wrecks + 1):
+        disk.files[f"{slot:04d}.seg"][:] = b"\xff" * len(disk.files[f"{slot:04d}.seg"])
+    [damage] = opened(disk).damages()
+    named = "0001.seg, 0002.seg, 0003.seg, 0004.seg"
+    assert damage.text.startswith(f"journal: {named}{more} cannot be read")
+
+
+def test_case_9_what_looks_new_below_a_wreck_was_used(disk: SimulatedDisk) -> None:
+    """The wreck is the highest that was used: nothing else tells of the one below it."""
+    ring = opened(disk)
+    fill(ring, 1, 20)
+    ring.set_mark(Mark(1, 20, True, Key(1, 20)))
+    ring.close()
+    disk.remove("0002.seg")
+    disk.files["0003.seg"][:] = b"\xff" * len(disk.files["0003.seg"])
+    [damage] = opened(disk).damages()
+    assert damage.text.startswith("journal: 0003.seg, 0002.seg cannot be read")
+
+
 def test_a_ring_that_grew_misses_nothing(disk: SimulatedDisk) -> None:
     ring = opened(disk)
     seq = fill_up(ring)
