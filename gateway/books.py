@@ -6,6 +6,7 @@ from collections import Counter, deque
 
 BUCKET = 5.0
 BUCKETS = 12
+MINUTE = BUCKET * BUCKETS
 DAY = 86400.0
 
 
@@ -24,11 +25,12 @@ class Meter:
             self._start, self._count = now - now % BUCKET, 0
         self._count += count
 
-    def rate(self, now: float) -> float:
-        span = BUCKET * BUCKETS
+    def rate(self, now: float) -> float | None:
+        """None in the first minute: what a start brings says nothing about the hours to come."""
+        if now - self._began < MINUTE:
+            return None
         buckets = [*self._full, (self._start, self._count)]
-        recent = [count for start, count in buckets if start > now - span]
-        return sum(recent) / min(span, max(BUCKET, now - self._began))
+        return sum(count for start, count in buckets if start > now - MINUTE) / MINUTE
 
 
 class Books:
@@ -84,7 +86,7 @@ class Books:
         self.shelved -= 1
         self.dropped[reason] += 1
 
-    def rates(self, now: float) -> tuple[float, float]:
+    def rates(self, now: float) -> tuple[float | None, float | None]:
         return self._into.rate(now), self._out.rate(now)
 
     def today(self, wall: float, written: int) -> int:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.codecs.values import fill, time_to_full
+from gateway.codecs.values import fill, growth_of, time_to_full
 from gateway.model import OutboxStats
 
 log = logging.getLogger(__name__)
@@ -44,14 +44,14 @@ def consequence(expire: float) -> str:
 
 def extent(stats: OutboxStats) -> str:
     """How far it has come, for the log."""
-    left = time_to_full(stats)
     whole = stats.bytes_used + stats.room
-    when = (
-        "not growing in the last minute"
-        if left is None
-        else f"full in {_span(left)} at the last minute's rate"
-    )
-    return f"now {_mebi(stats.bytes_used)} of {_mebi(whole)} MiB ({fill(stats):.0%}), {when}"
+    far = f"now {_mebi(stats.bytes_used)} of {_mebi(whole)} MiB ({fill(stats):.0%})"
+    if growth_of(stats) is None:
+        return far
+    left = time_to_full(stats)
+    if left is None:
+        return f"{far}, not growing in the last minute"
+    return f"{far}, full in {_span(left)} at the last minute's rate"
 
 
 def _mebi(count: int) -> str:

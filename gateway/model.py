@@ -289,7 +289,7 @@ class OutboxStats:
     written_today: int
     storage: str
     """"ok", or what is wrong with the disk, in words."""
-    rate_in: float
-    rate_out: float
+    rate_in: float | None
+    rate_out: float | None
     room: int
     mean: float

@@ -215,12 +215,20 @@ def _outbox(stats: OutboxStats, now: float) -> Fields:
 
 
 def time_to_drain(stats: OutboxStats) -> float | None:
-    """Seconds until the backlog is gone at the last minute's rates; None if it is not shrinking."""
+    """Seconds until the backlog is gone at the last minute's rates; None if it is not shrinking, or
+    they are not known yet."""
     waiting = stats.kept - stats.in_flight
     if waiting <= 0:
         return 0.0
-    speed = stats.rate_out - stats.rate_in
-    return round(waiting / speed, 1) if speed > 0 else None
+    growth = growth_of(stats)
+    return round(waiting / -growth, 1) if growth is not None and growth < 0 else None
+
+
+def growth_of(stats: OutboxStats) -> float | None:
+    """Entries a second by which the queue grows, None in the first minute."""
+    if stats.rate_in is None or stats.rate_out is None:
+        return None
+    return stats.rate_in - stats.rate_out
 
 
 def fill(stats: OutboxStats) -> float:
@@ -229,6 +237,7 @@ def fill(stats: OutboxStats) -> float:
 
 
 def time_to_full(stats: OutboxStats) -> float | None:
-    """Seconds until readings have to go at the last minute's rates; None if it is not growing."""
-    growth = (stats.rate_in - stats.rate_out) * stats.mean
+    """Seconds until readings have to go at the last minute's rates; None if it is not growing, or
+    they are not known yet."""
+    growth = (growth_of(stats) or 0.0) * stats.mean
     return round(stats.room / growth, 1) if growth > 0 else None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.codecs.values import fill, time_to_full
+from gateway.codecs.values import _outbox, fill, time_to_drain, time_to_full
 from gateway.fullness import ALARM, CLEAR, OVER, RAISE, Lookout, consequence, extent, stands
 from gateway.model import OutboxStats
 from tests.gateway.test_metrics import STATS
@@ -117,6 +117,23 @@ def test_the_time_that_is_left(rate_in: float, rate_out: float, said: str) -> No
     stats = replace(STATS, room=4 * MIB, mean=100.0, rate_in=rate_in, rate_out=rate_out)
     assert said in extent(stats)
     assert (time_to_full(stats) is None) is ("not growing" in said)
+
+
+@pytest.mark.parametrize(("after", "known"), [(55.0, False), (59.9, False), (60.0, True)])
+def test_nothing_is_forecast_before_a_minute_has_passed(
+    tmp_path: Path, after: float, known: bool
+) -> None:
+    """A start brings a word of every device at once: it was taken for the rate of hours."""
+    house = House(tmp_path)
+    began = house.clock.now
+    house.samples(40, every=1.0)
+    house.clock.now = began + after
+    stats = house.outbox.stats()
+    assert (time_to_full(stats) is not None) is known
+    assert time_to_drain(stats) is None
+    assert extent(stats).endswith("at the last minute's rate" if known else "%)")
+    fields = _outbox(stats, 0.0)
+    assert (fields["time_to_full"] is not None) is known
 
 
 def test_a_journal_that_is_not_there_is_not_full() -> None:
