@@ -51,7 +51,7 @@ commit_every = {commit}
 durability = "{durability}"
 """
 
-ANSWER_EVERY = 0.02
+ANSWER_EVERY = 0.04
 """Seconds between two answers to the feeder: it waits for none of them, so one covers many."""
 
 RENAMED = {"seq": "number", "ts": "due"}

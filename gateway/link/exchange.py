@@ -35,7 +35,7 @@ HANGS_UP = "the broker hangs up whenever it is sent"
 CHORES = 0.25
 """Seconds between two looks at deadlines and counters while much goes on."""
 
-HEAP = 0.02
+HEAP = 0.04
 """Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
 
 STREAM = 2 * HEAP
