@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.cli.holes import ENDLESS, Claim, Fate, Hole, Numbers, match
+from gateway.cli.identity import Identity
 from gateway.cli.messages import Fact, Notice, Numbered, Status
 from gateway.cli.statement import Missing, Report, waiting
 
@@ -57,6 +58,7 @@ class GatewayAccount:
         self._newest: dict[tuple[str, str, str], tuple[int, int]] = {}
         self._answers: dict[tuple[int, int], set[str]] = {}
         self._counts: Counter[str] = Counter()
+        self._identity = Identity()
         self._found: list[Missing] = []
         self._settlements: dict[int, int] = {}
         self._online: bool | None = None
@@ -67,6 +69,8 @@ class GatewayAccount:
 
     def observe(self, fact: Fact, now: float) -> None:
         """Takes in what a message said. now: seconds by a clock that never jumps."""
+        if self._identity.contradicts(fact, max(self._runs, default=0)):
+            self._begin_anew("renumbered", now)
         if isinstance(fact, Numbered):
             self._entry(fact, now)
         elif isinstance(fact, Status):
@@ -208,8 +212,6 @@ class GatewayAccount:
         outbox, epoch = fields.get("outbox"), fields.get("epoch")
         if not isinstance(outbox, Mapping):
             return
-        if isinstance(epoch, int) and epoch < max(self._runs, default=0):
-            self._begin_anew("renumbered", now)  # health is never old: epochs were given twice
         self._outbox = outbox
         self._backlog = waiting(outbox) > 0
         last = outbox.get("last_seq")

@@ -28,8 +28,8 @@ tidegate audit --until-settled --for 120         # stop when nothing is on its w
 tidegate audit --session cellar                  # the broker keeps what comes while we are away"""
 EXIT = """\
 Exit status 0: nothing is missing. 1: entries are missing without an explanation, or no live entry
-was heard, or --until-settled ran out of time, or a gateway's numbers went back to an earlier epoch,
-so that nobody can tell."""
+was heard, or --until-settled ran out of time, or a gateway's numbers went back to an earlier epoch
+or were given twice, so that nobody can tell."""
 
 REDRAW = 0.5
 QUIET_EVERY = 10.0

@@ -23,6 +23,8 @@ class FakeGateway:
         self.sent: list[Fact] = []
         self.lost: list[tuple[int, int]] = []
         self.wide = False
+        self.life = 0.0
+        """What is measured in it is another thing than in any other life."""
         self._facts: list[Fact] = [Status("g", "", True)]
 
     def facts(self) -> Iterator[Fact]:
@@ -45,7 +47,8 @@ class FakeGateway:
             self._publish(self._entry(epoch, seq, name))
 
     def _entry(self, epoch: int, seq: int, lane: str) -> Numbered:
-        return Numbered("g", "meter", "data", lane, epoch, seq, False, {})
+        fields = {"epoch": epoch, "seq": seq, "value": self.life + seq * epoch}
+        return Numbered("g", "meter", "data", lane, epoch, seq, False, fields)
 
     def _publish(self, fact: Fact) -> None:
         self._facts.append(fact)
@@ -101,6 +104,11 @@ class FakeGateway:
         self.epoch, self.seq = self.epoch + 1, 0
         self._facts += [Status("g", "", False), Status("g", "", True)]
         self._publish(Notice("g", "about", {"epoch": self.epoch, "previous": previous}))
+
+    def restore(self) -> None:
+        """The card is put back from an image of just this run's start: its numbers come again."""
+        self.life += 0.5
+        self.seq, self.live, self.history = 0, [], []
 
     def health(self) -> None:
         kept = self.history + self.live

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.account import GRACE, GatewayAccount
 from gateway.cli.audit import verdict
+from gateway.cli.identity import FIRST, LATEST, RUNS, Identity
 from gateway.cli.messages import Fact, Notice, Numbered, Status
 from gateway.cli.statement import Missing, Report
 from tests.gateway.cli.fake_gateway import FakeGateway
@@ -39,6 +40,7 @@ def test_an_honest_gateway_is_never_accused(steps: list[str]) -> None:
         assert account.report(gateway.now, final=True).lost == 0
     report = settle(account, gateway)
     assert (report.lost, report.pending, report.settled) == (0, 0, True)
+    assert report.renumbered == 0
 
 
 @settings(max_examples=400, deadline=None)
@@ -224,3 +226,83 @@ def test_backlog_of_an_earlier_epoch_is_no_numbering_that_went_back() -> None:
     account.observe(health(10, epoch=7), 2.0)
     report = account.report(60.0, final=True)
     assert (report.renumbered, verdict([report], until_settled=False)) == (0, 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(WEIGHTED), max_size=60))
+def test_entries_alone_tell_that_numbers_are_given_again(steps: list[str]) -> None:
+    """A card put back from an old image, with an epoch that is the newest that was heard; no health
+    comes. It shows as soon as a number comes that another entry had."""
+    gateway, account = FakeGateway(), GatewayAccount("g", whole=True)
+    for step in steps:
+        if step != "health":
+            getattr(gateway, step)()
+        feed(account, gateway)
+    heard = {f.seq for f in gateway.sent if isinstance(f, Numbered) and f.epoch == gateway.epoch
+             and f.kind == "data" and f.seq <= FIRST}  # fmt: skip
+    gateway.restore()
+    for seq in range(1, 10):
+        gateway.record()
+        gateway.send_live()
+        feed(account, gateway)
+        told = account.report(gateway.now).renumbered
+        assert told or not heard & set(range(1, seq + 1))
+
+
+def data(seq: int, lane: str = "live", epoch: int = 7, **fields: object) -> Numbered:
+    return Numbered("g", "d", "data", lane, epoch, seq, False, {"seq": seq, **fields})
+
+
+def told(*facts: Fact) -> int:
+    account = GatewayAccount("g")
+    for at, fact in enumerate(facts):
+        account.observe(fact, float(at))
+    return account.report(60.0).renumbered
+
+
+def test_another_entry_under_a_number_is_told_wherever_it_is_remembered() -> None:
+    assert told(data(1, temperature=21.4), data(2), data(1, temperature=21.5)) == 1
+    assert told(data(900, temperature=21.4), data(900, temperature=21.5)) == 1
+    assert told(data(1, epoch=6), data(1), data(1, "history", epoch=6)) == 0
+    assert told(data(3), Numbered("g", "door", "alarm", "live", 7, 3, False, {})) == 1
+    assert told(data(3), Numbered("g", "d", "state", "live", 7, 3, False, {})) == 1
+
+
+def test_what_was_first_kept_by_the_broker_tells_too() -> None:
+    kept = Numbered("g", "door", "alarm", "live", 7, 3, True, {"state": "raised"})
+    assert told(kept, data(2), data(3)) == 1
+
+
+def test_a_double_is_no_other_entry() -> None:
+    """Its time may have been corrected meanwhile, and a dialect may write it otherwise."""
+    one = data(3, temperature=21.0, time="2026-11-23T14:00:00.000Z", clock="unsynchronised")
+    two = data(3, "history", temperature=21, time="2026-11-24T14:00:00.000Z")
+    assert told(one, two, one) == 0
+    assert told(data(3, text=21), data(3, "history", text="21")) == 0
+    assert told(data(3, sun=None), data(3, "history", sun=3.5, sun_quality="bad")) == 0
+    answers = [Numbered("g", "d", kind, "live", 7, 3, False, {}) for kind in ("state", "result")]
+    assert told(*answers, *answers) == 0
+
+
+def about(epoch: int, started: str, boot: str = "b0071d00") -> Notice:
+    return Notice("g", "about", {"epoch": epoch, "boot": boot, "started": started})
+
+
+def test_two_runs_of_one_epoch_are_told() -> None:
+    """Without a single entry, and where the epoch is the newest: health cannot tell."""
+    assert told(about(7, "12:00"), about(8, "13:00"), about(8, "14:00"), health(3, epoch=8)) == 1
+    assert told(about(7, "12:00"), about(7, "12:00"), about(8, "13:00"), about(7, "12:00")) == 0
+    assert told(about(7, "12:00"), about(7, "12:00", boot="b0071d01")) == 1
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    identity = Identity()
+    for epoch in range(1, 3 * RUNS):
+        assert not identity.contradicts(about(epoch, "12:00"), 0)
+        for seq in (1, FIRST, FIRST + epoch, 10 * FIRST + epoch):
+            assert not identity.contradicts(data(seq, epoch=epoch), 0)
+    for seq in range(FIRST, 2 * LATEST):
+        assert not identity.contradicts(data(seq, epoch=1000), 0)
+    assert len(identity._runs) <= RUNS + 1
+    assert len(identity._first) <= RUNS + 1
+    assert len(identity._latest) <= LATEST + 1
