@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from gateway.model import Entry, Key, Klass, Lane
 from gateway.rows import Item, Row, merge
@@ -70,7 +71,8 @@ class Lanes:
         if len(taken) >= limit or not self.behind:
             return taken
         for row in self.rows:
-            self._take(row.window, limit, least, taken)
+            self._take(row.shelved, limit, least, taken)
+            self._take_read(row.window, limit, least, taken)
             if not self.unread(row):
                 self._take(row.late, limit, least, taken)
             elif len(taken) < limit:
@@ -89,10 +91,28 @@ class Lanes:
                 held.append(item)
                 continue
             key = item.entry.key
-            lane = Lane.LIVE if key >= self.live_from else Lane.HISTORY
             self.flying[key] = None if self._comes_from_disk(item) else item
-            taken.append((item.entry, lane))
+            taken.append((item.entry, self._lane_of(key)))
         queue.extendleft(reversed(held))
+
+    def _take_read(
+        self, window: deque[Entry], limit: int, least: Klass, taken: list[tuple[Entry, Lane]]
+    ) -> None:
+        """All of it is on disk, so nothing but the number has to be remembered."""
+        some: list[Entry] = []
+        held: list[Entry] = []
+        while window and len(taken) + len(some) < limit:
+            entry = window.popleft()
+            (held if entry.klass < least else some).append(entry)
+        window.extendleft(reversed(held))
+        self.flying.update(dict.fromkeys([entry.key for entry in some]))
+        if self._fifo:
+            taken.extend((entry, self._lane_of(entry.key)) for entry in some)
+        else:
+            taken.extend(zip(some, repeat(Lane.HISTORY)))
+
+    def _lane_of(self, key: Key) -> Lane:
+        return Lane.LIVE if key >= self.live_from else Lane.HISTORY
 
     def unread(self, row: Row) -> bool:
         """Whether the journal has more for this row's window."""
@@ -114,18 +134,16 @@ class Lanes:
         it. To be read once more, if the row was rewound meanwhile."""
         if row.cursor != after:
             return
-        for entry in entries:
-            if entry.klass < Klass.ALARM or row.low == Klass.ALARM or self._fifo:
-                item = Item(entry, 0.0, 0)
-                item.written = True
-                row.window.append(item)
+        if row.low < Klass.ALARM and not self._fifo:
+            entries = [entry for entry in entries if entry.klass < Klass.ALARM]
+        row.window.extend(entries)
         row.cursor = read_to
 
     def from_shelf(self, entry: Entry) -> Item:
-        """To be tried again, among the backlog."""
+        """To be tried again, before the backlog: what is on the shelf was sent once already."""
         item = Item(entry, 0.0, 0)
         item.written = item.shelved = True
-        merge(self._row(item).window, [item])
+        merge(self._row_of(item.entry).shelved, [item])
         return item
 
     def accepted(self, keys: Iterable[Key]) -> list[tuple[Key, Item | None]]:
@@ -159,7 +177,7 @@ class Lanes:
             else:
                 back.append(item)
         for row in self.rows:
-            self._put_back(row, [item for item in back if self._row(item) is row])
+            self._put_back(row, [item for item in back if self._row_of(item.entry) is row])
         if on_disk:
             self.rewind(min(on_disk))
 
@@ -172,7 +190,7 @@ class Lanes:
 
     def _put_back(self, row: Row, items: list[Item]) -> None:
         waiting = [item for item in items if not item.shelved]
-        merge(row.window, [item for item in items if item.shelved])
+        merge(row.shelved, [item for item in items if item.shelved])
         merge(row.live, [item for item in waiting if self._is_live(item)])
         merge(row.late, [item for item in waiting if not self._is_live(item)])
 
@@ -264,7 +282,7 @@ class Lanes:
         """Whether something waits that is not live, in memory or on disk."""
         edge = self.edge()
         for row in self.rows:
-            if row.window or row.late:
+            if row.window or row.shelved or row.late:
                 return True
             if edge is not None and (row.cursor is None or row.cursor < edge):
                 return True
@@ -275,10 +293,8 @@ class Lanes:
 
     def backlog_waits(self) -> bool:
         """Whether `take` could give some of the backlog now."""
-        return any(r.window or (r.late and not self.unread(r)) for r in self.rows)
-
-    def _row(self, item: Item) -> Row:
-        return self._row_of(item.entry)
+        read = any(r.window or r.shelved for r in self.rows)
+        return read or any(r.late and not self.unread(r) for r in self.rows)
 
     def _row_of(self, entry: Entry) -> Row:
         return self._first if entry.klass >= Klass.ALARM and not self._fifo else self._rest

@@ -9,7 +9,8 @@ from gateway.model import Entry, Key, Klass
 
 
 class Item:
-    """An entry in memory. taken: monotonic seconds. size: bytes it is counted for.
+    """An entry in memory that is not to be read back. taken: monotonic seconds. size: bytes it is
+    counted for.
 
     shelved: it comes from the shelf, so no cursor will come by to read it again.
     """
@@ -32,24 +33,26 @@ class Item:
 class Row:
     """Where the entries of one importance wait."""
 
-    __slots__ = ("cursor", "late", "live", "low", "window")
+    __slots__ = ("cursor", "late", "live", "low", "shelved", "window")
 
     def __init__(self, low: Klass) -> None:
         self.low = low
         self.live: deque[Item] = deque()
         self.late: deque[Item] = deque()
-        self.window: deque[Item] = deque()
+        self.shelved: deque[Item] = deque()
+        self.window: deque[Entry] = deque()
+        """What was read back."""
         self.cursor: Key | None = None
         """Every key up to here that is on disk and unsent is in the window or in flight."""
 
     def rewind(self, first: Key | None = None) -> None:
         """Read again what the window has, and what is on disk from `first` on."""
-        read = [item.key for item in self.window if not item.shelved][:1]
+        read = [self.window[0].key] if self.window else []
         if first is not None and self.cursor is not None and first <= self.cursor:
             read.append(first)
         if read:
             self.cursor = before(min(read))
-            self.window = deque(item for item in self.window if item.shelved)
+            self.window.clear()
 
 
 def before(key: Key) -> Key:
