@@ -90,12 +90,20 @@ def _hold(state: Path) -> bool:
 def journal_of(settings: Settings) -> Callable[[], Journal]:
     """How to open the journal, again and again if the disk fails."""
     values, state = settings.outbox, Path(settings.gateway.state)
+    said: set[str] = set()
+
+    def report(text: str) -> None:
+        """Once: what is wrong at one try is so at the next."""
+        if text not in said:
+            said.add(text)
+            log.error(text)
+
     return lambda: open_journal(
         state,
         size=values.size,
         store=values.store,
         keep_free=values.keep_free,
-        report=log.error,
+        report=report,
     )
 
 

@@ -40,7 +40,7 @@ TABLES = ("meta", "ledger", "notes", "totals", "anchors")
 READ_ONLY = "mode=ro"
 IMMUTABLE = "mode=ro&immutable=1"
 """https://www.sqlite.org/uri.html: without it, a WAL database wants to make its -shm file. What is
-in a -wal file is passed over, so it is for a database without one."""
+in a -wal file is passed over, so it is for a database with nothing there."""
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -65,10 +65,9 @@ def opened(path: Path) -> sqlite3.Connection:
 def read(path: Path, into: sqlite3.Connection) -> int | None:
     """Everything in the file, as far as it can be read; the run that wrote it. None: there is no
     file, or nothing can be made of it, and `into` is as it was."""
-    wal = path.with_name(path.name + "-wal")
     for options in (READ_ONLY, IMMUTABLE):
         try:
-            if options == IMMUTABLE and wal.exists():
+            if options == IMMUTABLE and _has_more(path):
                 return None
             uri = f"{path.absolute().as_uri()}?{options}"
             with closing(sqlite3.connect(uri, uri=True)) as source:
@@ -77,6 +76,14 @@ def read(path: Path, into: sqlite3.Connection) -> int | None:
         except (OSError, sqlite3.Error):
             continue
     return None
+
+
+def _has_more(path: Path) -> bool:
+    """Whether the newest is in the -wal file. Of a try on a full disk one is left that is empty."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 class AnotherRun(Exception):

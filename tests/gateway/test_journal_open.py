@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.build_ground import journal_of
+from gateway.config import parse
 from gateway.journal import Journal, JournalFault, Mark
 from gateway.journal_format import HEADER, Header, pack_header
 from gateway.journal_look import look_at
@@ -183,3 +185,23 @@ def test_who_only_looks_does_not_say_how_much_room_is_left(open_as: Open, tmp_pa
     journal.close()
     usage = look_at(tmp_path / FILES["sqlite"]).usage()
     assert (usage.kept, usage.room, usage.mean) == (20, 0, 0.0)
+
+
+def test_what_is_wrong_at_every_try_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that is full at the start is tried every half minute."""
+
+    def fail(*_: object, report: Callable[[str], None], **__: object) -> Journal:
+        report("journal: 16 segments could not be made")
+        raise JournalFault("only 0 of 16")
+
+    monkeypatch.setattr("gateway.build_ground.open_journal", fail)
+    settings, _ = parse('[gateway]\nid = "g"\n[upstream]\nurl = "mqtt://localhost"\n', "f", {})
+    open_again = journal_of(settings)
+    for _ in range(3):
+        with pytest.raises(JournalFault):
+            open_again()
+    assert [record.message for record in caplog.records] == [
+        "journal: 16 segments could not be made"
+    ]

@@ -182,12 +182,14 @@ class ReadOnly:
         self.path = path
         self._patch = monkeypatch
 
-    def begins(self) -> None:
-        """As SQLite has it: a file that is there can be opened to be read, and no other way."""
+    def begins(self, shared: bool = True) -> None:
+        """As SQLite has it: a file that is there can be opened to be read, and no other way.
+        shared: whether the -shm file can be had that goes with a -wal file."""
         real: Any = sqlite3.connect
 
         def connect(database: object, **options: object) -> object:
-            if database == self.path:
+            no_shm = not shared and str(database).endswith("?mode=ro")
+            if database == self.path or no_shm:
                 raise sqlite3.OperationalError("attempt to write a readonly database")
             return real(database, **options)
 
@@ -257,6 +259,26 @@ def test_a_state_that_can_only_be_read_is_known_and_kept_once_it_can_be(
     assert after.recall("output") == {"pump": {"value": True}}
     assert after.recall("gateway") == {"locked": True}
     after.close()
+
+
+@pytest.mark.parametrize(("wal", "known"), [(None, True), (b"", True), (b"newer", False)])
+def test_without_the_newest_the_file_is_not_known(
+    path: Path, disk: ReadOnly, wal: bytes | None, known: bool
+) -> None:
+    """A disk that is full has no place for a -shm file, and what a try left of a -wal file is
+    empty. One that is not has the newest, which nobody can read without the other."""
+    used(path)
+    beside = path.with_name(path.name + "-wal")
+    if wal is not None:
+        beside.write_bytes(wal)
+    disk.begins(shared=False)
+    store = Store(path)
+    store.next_epoch()
+    assert isinstance(store.known("pump", "a1", THEN), Result) is known
+    disk.ends()
+    assert store.recover() is known
+    assert ("another run" in store.volatile) is not known
+    store.close()
 
 
 def test_where_there_was_no_file_one_is_made(path: Path, disk: ReadOnly) -> None:
