@@ -26,7 +26,7 @@ from gateway.journal_format import (
     seed_of,
     unpack_records,
 )
-from gateway.journal_index import Index, scan
+from gateway.journal_index import Index, scan, spans
 from gateway.model import Key, Klass
 
 PAGE = 4096
@@ -214,6 +214,8 @@ class Segment:
 
     def lost(self, index: Index) -> Iterable[tuple[Damage, list[int]]]:
         """Runs of records that were there and were not found, with their unsettled ordinals."""
+        if list(spans(index.ordinals)) == [(0, self.count)]:
+            return
         ends = [-1, *index.ordinals, self.count]
         for place in range(len(index) + 1):
             missing = range(ends[place] + 1, ends[place + 1])

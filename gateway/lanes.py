@@ -99,12 +99,13 @@ class Lanes:
         self, window: deque[Entry], limit: int, least: Klass, taken: list[tuple[Entry, Lane]]
     ) -> None:
         """All of it is on disk, so nothing but the number has to be remembered."""
-        some: list[Entry] = []
-        held: list[Entry] = []
-        while window and len(taken) + len(some) < limit:
-            entry = window.popleft()
-            (held if entry.klass < least else some).append(entry)
-        window.extendleft(reversed(held))
+        count = min(limit - len(taken), len(window))
+        if least == Klass.TELEMETRY:
+            some = [window.popleft() for _ in range(count)]
+        else:
+            some = [entry for entry in window if entry.klass >= least][:count]
+            for entry in some:
+                window.remove(entry)
         self.flying.update(dict.fromkeys([entry.key for entry in some]))
         if self._fifo:
             taken.extend((entry, self._lane_of(entry.key)) for entry in some)
@@ -135,7 +136,8 @@ class Lanes:
         if row.cursor != after:
             return
         if row.low < Klass.ALARM and not self._fifo:
-            entries = [entry for entry in entries if entry.klass < Klass.ALARM]
+            first = Klass.ALARM  # looked up once
+            entries = [entry for entry in entries if entry.klass < first]
         row.window.extend(entries)
         row.cursor = read_to
 
@@ -280,13 +282,7 @@ class Lanes:
 
     def has_backlog(self) -> bool:
         """Whether something waits that is not live, in memory or on disk."""
-        edge = self.edge()
-        for row in self.rows:
-            if row.window or row.shelved or row.late:
-                return True
-            if edge is not None and (row.cursor is None or row.cursor < edge):
-                return True
-        return False
+        return any(r.window or r.shelved or r.late or self.unread(r) for r in self.rows)
 
     def live_waits(self) -> bool:
         return bool(self._rest.live or self._first.live)
