@@ -1,8 +1,9 @@
 """What a flood of commands does to telemetry: the same gateway without it and under it.
 
-`python bench/command_flood.py [SECONDS]` starts mosquitto and a gateway with two sensors, together
-50 readings a second, and counts what arrives in so many seconds; then again while 1,000 commands a
-second come in for one output. Prints both rates, their ratio, and what became of the commands.
+`python bench/command_flood.py [SECONDS] [fast]` starts mosquitto and a gateway with two sensors,
+together 50 readings a second, and counts what arrives in so many seconds; then again while 1,000
+commands a second come in for one output, or 30,000 by mosquitto_pub. Prints both rates and
+their ratio, and what became of the commands.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.brokers import Listener, Mosquitto
 
-RATE = 1000
+RATE, FAST = 1000, 30_000
 CONFIG = """
 [gateway]
 id = "g"
@@ -69,6 +71,21 @@ def flood(port: int, stopping: threading.Event) -> None:
     client.loop_stop()
 
 
+def fast_flood(port: int, stopping: threading.Event) -> None:
+    command = ["mosquitto_pub", "-p", str(port), "-t", "tidegate/g/lamp/set", "-l"]
+    count, began, lines = 0, time.monotonic(), b'{"value": true}\n' * 1000
+    publisher = subprocess.Popen(command, stdin=subprocess.PIPE)
+    assert publisher.stdin is not None
+    while not stopping.is_set():
+        while count < (time.monotonic() - began) * FAST:
+            publisher.stdin.write(lines)
+            count += 1000
+        time.sleep(0.005)
+    print(f"sent {count / (time.monotonic() - began):.0f} commands/s")
+    publisher.kill()
+    publisher.wait()
+
+
 def readings(listener: Listener, seconds: float) -> float:
     def arrived() -> int:
         return sum(m.topic.endswith("/data") for m in list(listener.messages))
@@ -84,13 +101,14 @@ def processor(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main(seconds: float) -> int:
+def main(seconds: float, attack: Callable[[int, threading.Event], None]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder))
         broker.start()
         config = Path(folder) / "gateway.toml"
         config.write_text(CONFIG.format(state=f"{folder}/state", url=broker.url))
-        listener = Listener(broker.port, "tidegate/g/#")
+        listener = Listener(broker.port, "tidegate/g/+/data")
+        answers = Listener(broker.port, "tidegate/g/lamp/result")
         gateway = subprocess.Popen([sys.executable, "-m", "gateway", "run", str(config)])
         try:
             listener.wait_for("tidegate/g/cellar/data", 10)
@@ -98,14 +116,14 @@ def main(seconds: float) -> int:
             quiet = readings(listener, seconds)
             idle = processor(gateway.pid) - idle
             stopping = threading.Event()
-            thread = threading.Thread(target=flood, args=(broker.port, stopping))
+            thread = threading.Thread(target=attack, args=(broker.port, stopping))
             thread.start()
             busy = processor(gateway.pid)
             under = readings(listener, seconds)
             busy = processor(gateway.pid) - busy
             stopping.set()
             thread.join()
-            told = [json.loads(one) for one in listener.of("tidegate/g/lamp/result")]
+            told = [json.loads(one) for one in answers.of("tidegate/g/lamp/result")]
             done = sum(one["outcome"] == "done" for one in told)
             print(f"telemetry: {quiet:.1f}/s quiet, {under:.1f}/s under the flood")
             print(f"processor: {idle / seconds:.1%} quiet, {busy / seconds:.1%} under the flood")
@@ -114,9 +132,11 @@ def main(seconds: float) -> int:
             gateway.terminate()
             gateway.wait(15)
             listener.close()
+            answers.close()
             broker.stop()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0))
+    given = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
+    sys.exit(main(given, fast_flood if "fast" in sys.argv else flood))
