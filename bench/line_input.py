@@ -80,22 +80,21 @@ class Connection:
 
     def _take(self) -> None:
         rest = b""
-        while data := self._receive():
-            lines = (rest + data).split(b"\n")
-            rest = lines.pop()
+        while True:
+            try:
+                data = self._socket.recv(65536)
+            except OSError:
+                break
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 key = self._house.outbox.append(self._sample(line), wait=False).key
                 self._unsettled.append(key)
-            if lines and not self._more.is_set():
+            if not self._more.is_set():
                 self._more.set()
         self._open = False
         self._more.set()
-
-    def _receive(self) -> bytes:
-        try:
-            return self._socket.recv(65536)
-        except OSError:
-            return b""
 
     def _lean(self, line: bytes) -> Sample:
         """The reading's own time and device are the sample's, so that nothing is carried twice."""

@@ -6,6 +6,7 @@ import importlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from gateway.attached import Attached
@@ -134,6 +135,6 @@ def make_dialect(settings: Settings, anchors: Mapping[str, float]) -> Dialect:
         root=settings.upstream.root,
         gateway=settings.gateway.id,
         qos={device.name: device.qos for device in settings.device},
-        restamp=lambda stamp: corrected(stamp, anchors),
+        restamp=partial(corrected, anchors=anchors),
     )
     return dialect

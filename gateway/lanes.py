@@ -118,7 +118,7 @@ class Lanes:
     def unread(self, row: Row) -> bool:
         """Whether the journal has more for this row's window."""
         edge = self.edge()
-        return edge is not None and (row.cursor is None or row.cursor < edge)
+        return edge is not None and row.is_before(edge)
 
     def edge(self) -> Key | None:
         """Up to here the backlog is on disk; beyond, it is live or not written yet."""
@@ -282,7 +282,11 @@ class Lanes:
 
     def has_backlog(self) -> bool:
         """Whether something waits that is not live, in memory or on disk."""
-        return any(r.window or r.shelved or r.late or self.unread(r) for r in self.rows)
+        edge = self.edge()
+        for row in self.rows:
+            if row.window or row.shelved or row.late or (edge and row.is_before(edge)):
+                return True
+        return False
 
     def live_waits(self) -> bool:
         return bool(self._rest.live or self._first.live)

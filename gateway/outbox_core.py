@@ -117,6 +117,7 @@ class Core:
         self._fifo = fifo
         self._memory = memory
         self.rate = Rate(history_rate, now)
+        self._limited = history_rate > 0
         self._overflow: Item | None = None
         self._waiting_since: float | None = None
 
@@ -188,9 +189,13 @@ class Core:
             # What comes twice after a crash is what flies and what is not noted: no more than this.
             unnoted = len(self.lanes.flying) + len(self.forgets) + self.noting
             history = max(0, min(history, self._window - unnoted))
-        history = 0 if self.evicting else self.rate.allowance(now, history)
+        if self._limited:
+            history = self.rate.allowance(now, history)
+        if self.evicting:
+            history = 0
         taken = self.lanes.take(limit, limit if self._fifo else history, least)
-        self.rate.spend(taken)
+        if self._limited:
+            self.rate.spend(taken)
         self.hungry = len(taken) < limit
         return taken
 

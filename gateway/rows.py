@@ -45,6 +45,10 @@ class Row:
         self.cursor: Key | None = None
         """Every key up to here that is on disk and unsent is in the window or in flight."""
 
+    def is_before(self, edge: Key) -> bool:
+        """Whether the cursor has not come there yet."""
+        return self.cursor is None or self.cursor < edge
+
     def rewind(self, first: Key | None = None) -> None:
         """Read again what the window has, and what is on disk from `first` on."""
         read = [self.window[0].key] if self.window else []

@@ -7,6 +7,7 @@ is synchronised.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.codecs.base import About, DeviceAbout, Health, Session
@@ -17,6 +18,7 @@ from gateway.model import (
     Gap,
     OutboxStats,
     Quality,
+    Reading,
     Recorded,
     Result,
     Sample,
@@ -47,7 +49,11 @@ def recorded(entry: Entry) -> Fields:
     fields = head(entry)
     body = entry.recorded
     if type(body) is Sample:
-        _sample(fields, body)
+        readings = body.readings
+        if type(readings) is Flat:
+            fields.update(zip(readings.channels, readings.values, strict=True))
+        else:
+            _readings(fields, readings)
     elif isinstance(body, Result):
         fields |= result(body)
     else:
@@ -64,11 +70,7 @@ def head(entry: Entry) -> Fields:
     return fields
 
 
-def _sample(fields: Fields, sample: Sample) -> None:
-    readings = sample.readings
-    if type(readings) is Flat:
-        fields.update(zip(readings.channels, readings.values, strict=True))
-        return
+def _readings(fields: Fields, readings: Sequence[Reading]) -> None:
     for reading in readings:
         fields[reading.channel] = reading.value
         if reading.quality is not Quality.GOOD:

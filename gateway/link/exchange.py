@@ -116,12 +116,11 @@ class Exchange:
             self._turning.release()
 
     def _passes(self, now: float) -> bool:
-        connection, sender = self.connection, self._sender
-        if self._is_in_the_way(now) or not sender.idle or connection.wants_write:
+        sender = self._sender
+        if self._is_in_the_way(now) or not sender.takes_more():
             return False
-        sender.woken()
         self._fill(now)
-        if not connection.push():
+        if not self.connection.push():
             return False
         sender.written(now)
         return not self._unfinished
@@ -129,7 +128,7 @@ class Exchange:
     def _is_in_the_way(self, now: float) -> bool:
         """Readings wait for others, for the broker, for tomorrow's budget, or because the broker
         hangs up on one of them."""
-        if self._linger.seconds or self._daily_bytes or self._suspects.watching:
+        if self._linger.seconds or self._daily_bytes or self._suspects.watched:
             return True
         return self._opened is None or self._leaving or now < self._paused_until
 
@@ -198,7 +197,7 @@ class Exchange:
         return turn if due is None else min(turn, max(0.05, due))
 
     def _work(self, now: float) -> None:
-        if self.connection.answers or self._suspects.watching:
+        if self.connection.answers or self._suspects.watched:
             self._take_answers(now)
         self._inbox.send_acks(self.connection)
         if self._linger.seconds:
@@ -224,7 +223,7 @@ class Exchange:
 
     def _take_answers(self, now: float) -> None:
         settled, pause = self._sender.settle(self.connection, now)
-        if self._suspects.watching:
+        if self._suspects.watched:
             self._acquit(settled, now)
         if pause:
             self._paused_until = now + pause

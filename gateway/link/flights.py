@@ -84,20 +84,19 @@ class Settled:
         return [*self.accepted, *refused, *(topic for topic, _ in self.notices)]
 
 
-class Flights:
+class Flights(dict[int, Flight]):
+    """By packet identifier, in the order in which they were sent."""
+
     def __init__(self) -> None:
-        self._flights: dict[int, Flight] = {}
+        super().__init__()
         self._lanes = dict.fromkeys(Lane, 0)
         self.progress = 0.0
         """When something was last answered or first sent, monotonic seconds."""
 
-    def __len__(self) -> int:
-        return len(self._flights)
-
     def sent(self, mid: int, flight: Flight) -> None:
-        if not self._flights:
+        if not self:
             self.progress = flight.sent
-        self._flights[mid] = flight
+        self[mid] = flight
         self._lanes[flight.lane] += 1
 
     def of_lane(self, lane: Lane) -> int:
@@ -105,7 +104,7 @@ class Flights:
 
     def answered(self, mid: int, code: int, now: float, settled: Settled) -> Flight | None:
         """A PUBACK, PUBCOMP or refusing PUBREC came. One that nobody waits for is ignored."""
-        flight = self._flights.pop(mid, None)
+        flight = self.pop(mid, None)
         if flight is None:
             return None
         self.progress = now
@@ -118,20 +117,20 @@ class Flights:
 
     def silent_since(self) -> float | None:
         """Since when nothing has been answered, None when nothing waits for an answer."""
-        return self.progress if self._flights else None
+        return self.progress if self else None
 
     def oldest(self) -> float | None:
         """When the longest-waiting message was sent."""
-        return next(iter(self._flights.values())).sent if self._flights else None
+        return next(iter(self.values())).sent if self else None
 
     def messages(self) -> list[Message]:
         """What is under way, message by message."""
         return [
             (flight.topic,) if flight.cargo is None else flight.cargo.keys
-            for flight in self._flights.values()
+            for flight in self.values()
         ]
 
-    def keys(self) -> list[Key]:
+    def entries(self) -> list[Key]:
         """Entries that are not settled, in the order in which they were sent."""
-        cargoes = [f.cargo for f in self._flights.values() if f.cargo is not None]
+        cargoes = [f.cargo for f in self.values() if f.cargo is not None]
         return list(dict.fromkeys(key for cargo in cargoes for key in cargo.keys))

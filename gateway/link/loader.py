@@ -42,7 +42,9 @@ class Loader:
     ) -> list[Item]:
         """room: messages that may go; backlog: how many of the backlog. least: lower classes are
         held back. limit: of the broker, bytes of a packet."""
-        history = min(self.batch or backlog, self._pace.available(now)) if backlog > 0 else 0
+        history = (self.batch or backlog) if backlog > 0 else 0
+        if history and not self._pace.free:
+            history = min(history, self._pace.available(now))
         most = max(room, history)
         taken = self._outbox.take(most, history, least)
         try:

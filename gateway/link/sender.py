@@ -80,7 +80,7 @@ class Sender:
 
     def finish(self, connection: Connection, last: Sequence[Publication], now: float) -> None:
         """Only these still go out; what waited here is the outbox's again."""
-        flying = set(self.flights.keys())
+        flying = set(self.flights.entries())
         waiting = [key for item in self._queue if item.cargo for key in item.cargo.keys]
         self._queue.clear()
         self._outbox.returned([key for key in dict.fromkeys(waiting) if key not in flying])
@@ -231,7 +231,7 @@ class Sender:
     def lost(self, connection: Connection) -> list[Key]:
         """What was in flight, in order: the outbox's again, but for half done handshakes."""
         half = self._exact.lost(connection, self._queue)
-        flying = self.flights.keys()
+        flying = self.flights.entries()
         waiting = [item.cargo for item in self._queue if item.cargo] + self._unwritten
         keys = [*flying, *(key for cargo in waiting for key in cargo.keys)]
         keys += [*self._orphans, *self._loader.orphans()]
@@ -253,10 +253,12 @@ class Sender:
         few = 2 * len(self.flights) < self.window
         return few and self.flights.of_lane(Lane.HISTORY) < self._history.size
 
-    @property
-    def idle(self) -> bool:
-        """Nothing waits here, and of the window half is free."""
-        return not (self._loader.more or self._queue) and 2 * len(self.flights) < self.window
+    def takes_more(self) -> bool:
+        """As `woken`, where nothing waits here already, and of the window half is free."""
+        if self._loader.more or self._queue or 2 * len(self.flights) >= self.window:
+            return False
+        self._loader.more = True
+        return True
 
     @property
     def quiet(self) -> bool:

@@ -37,14 +37,11 @@ class Suspects:
 
     def clear(self) -> None:
         self._drops = 0
-        self._watched: set[Name] = set()
+        self.watched: set[Name] = set()
+        """Those that have a strike against them."""
         self._alone: Message = ()
         self._strikes = 0
         self._since = 0.0
-
-    @property
-    def watching(self) -> bool:
-        return bool(self._watched)
 
     @property
     def one_at_a_time(self) -> bool:
@@ -52,8 +49,8 @@ class Suspects:
 
     def answered(self, names: Collection[Name]) -> None:
         """The broker lives on, having seen these."""
-        self._watched.difference_update(names)
-        if not self._watched:
+        self.watched.difference_update(names)
+        if not self.watched:
             self.clear()
         elif any(name in names for name in self._alone):
             self._alone, self._strikes = (), 0
@@ -69,7 +66,7 @@ class Suspects:
         if not in_flight or not by_broker or not proven:
             return None
         self._drops += 1
-        self._watched.update(name for message in in_flight for name in message)
+        self.watched.update(name for message in in_flight for name in message)
         if len(in_flight) > 1:
             return None
         if in_flight[0] != self._alone:

@@ -130,7 +130,7 @@ class Session:
 
     def answer(self) -> None:
         """PUBACK for what is in flight."""
-        flying = self.sender.flights._flights
+        flying = self.sender.flights
         self.broker.sendall(b"".join(bytes([0x40, 2]) + mid.to_bytes(2) for mid in flying))
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ def test_a_flood_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_handle_publish", parsed)
     monkeypatch.setattr(session.inbox, "_on_command", lambda what, token: seen.append(what))
     session.outbox.append(sample())
-    (mid,) = session.sender.flights._flights
+    (mid,) = session.sender.flights
     topic, count, turns = b"r/g/relay/set", 20_000, 0
     body = len(topic).to_bytes(2) + topic + b"\0" + b'{"value": true}'
     left = (bytes([0x30, len(body)]) + body) * count + bytes([0x40, 2]) + mid.to_bytes(2)

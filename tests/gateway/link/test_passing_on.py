@@ -85,7 +85,7 @@ def test_not_beside_others_that_wait_for_the_window(session: Session) -> None:
 
 def test_not_while_the_broker_refuses(session: Session) -> None:
     session.outbox.append(sample())
-    (mid,) = session.sender.flights._flights
+    (mid,) = session.sender.flights
     session.broker.sendall(bytes([0x40, 3]) + mid.to_bytes(2) + bytes([QUOTA_EXCEEDED]))
     session.turn()
     session.arrived()
@@ -93,7 +93,7 @@ def test_not_while_the_broker_refuses(session: Session) -> None:
 
 
 def test_not_while_a_message_is_suspected(session: Session) -> None:
-    session.suspects._watched.add("tidegate/g/about")
+    session.suspects.watched.add("tidegate/g/about")
     assert left_to_the_link(session)
 
 

@@ -179,7 +179,7 @@ def test_the_one_that_was_alone_three_times_in_a_row() -> None:
     suspects.answered(list(one))
     verdicts = [suspects.dropped([two], True, True, now) for now in (101.0, 106.0, 111.0)]
     assert verdicts == [None, None, two]
-    assert not suspects.watching
+    assert not suspects.watched
 
 
 def test_an_entry_is_not_given_up_for_a_line_that_flaps_for_seconds() -> None:
