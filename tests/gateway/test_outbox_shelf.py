@@ -8,7 +8,7 @@ import pytest
 
 from gateway import outbox_shelf
 from gateway.model import Key
-from gateway.shelf import DISCARD, Shelf
+from gateway.shelf import DISCARD, RETRY, Shelf
 from tests.gateway.test_outbox_faults import House, gaps
 
 
@@ -53,6 +53,27 @@ def test_what_cannot_be_read_is_left_there_and_told_once(house: House, tmp_path:
         line for line in house.said if f"entry 1-{damaged.seq} of the shelf" in line
     ]
     assert sum("is left there" in line for line in house.said) == 1
+
+
+def test_what_is_tried_again_goes_before_the_backlog_also_when_it_comes_back(
+    house: House, tmp_path: Path
+) -> None:
+    [first] = refuse(house, 1)
+    house.outbox.link_changed(False)
+    later = [house.sample().key for _ in range(5)]
+    house.settle()
+    Shelf(tmp_path / "shelf").wish(first, RETRY)
+    house.settle(20)
+    house.outbox.link_changed(True)
+    house.settle()
+    taken = [entry.key for entry, _ in house.outbox.take(3)]
+    assert taken == [first, *later[:2]]
+    house.outbox.returned(taken)
+    house.settle()
+    assert [entry.key for entry, _ in house.outbox.take(10)] == [first, *later]
+    house.outbox.accepted([first, *later])
+    house.settle()
+    assert (house.outbox.stats().kept, house.outbox.stats().shelved) == (0, 0)
 
 
 def test_only_what_is_named_as_an_entry_is_one(tmp_path: Path) -> None:
