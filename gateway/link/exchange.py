@@ -119,11 +119,11 @@ class Exchange:
         sender = self._sender
         if self._is_in_the_way(now) or not sender.takes_more():
             return False
-        self._fill(now)
+        self._fill(now, 1)
         if not self.connection.push():
             return False
         sender.written(now)
-        return not self._unfinished
+        return not (self._unfinished or sender.has_more)
 
     def _is_in_the_way(self, now: float) -> bool:
         """Readings wait for others, for the broker, for tomorrow's budget, or because the broker
@@ -205,10 +205,11 @@ class Exchange:
         if now >= self._paused_until and not self._leaving:
             self._fill(now)
 
-    def _fill(self, now: float) -> None:
-        budget = self._daily_bytes
+    def _fill(self, now: float, backlog: int | None = None) -> None:
+        """backlog: how many of it at most; to pack them is nobody's work but ours."""
+        budget, wall = self._daily_bytes, self._wall.at(now)
         least = least_class(self._tally.total, budget) if budget else Klass.TELEMETRY
-        self._unfinished = self._sender.fill(self.connection, now, self._wall.at(now), least)
+        self._unfinished = self._sender.fill(self.connection, now, wall, least, backlog)
 
     def _lingers(self, now: float) -> bool:
         """Whether what waits to be written waits on, for readings that leave with it."""

@@ -38,11 +38,19 @@ class Loader:
         """Something was loaded that is not a live reading."""
 
     def load(
-        self, room: int, backlog: int, now: float, least: Klass, limit: int | None
+        self,
+        room: int,
+        backlog: int,
+        now: float,
+        least: Klass,
+        limit: int | None,
+        together: int | None = None,
     ) -> list[Item]:
-        """room: messages that may go; backlog: how many of the backlog. least: lower classes are
-        held back. limit: of the broker, bytes of a packet."""
+        """room: messages that may go; backlog: how many of the backlog, together: entries of it at
+        most. least: lower classes are held back. limit: of the broker, bytes of a packet."""
         history = (self.batch or backlog) if backlog > 0 else 0
+        if together is not None:
+            history = min(history, together)
         if history and not self._pace.free:
             history = min(history, self._pace.available(now))
         most = max(room, history)

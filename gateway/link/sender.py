@@ -95,9 +95,17 @@ class Sender:
         """The outbox has something new."""
         self._loader.more = True
 
-    def fill(self, connection: Connection, now: float, wall: float, least: Klass) -> bool:
+    def fill(
+        self,
+        connection: Connection,
+        now: float,
+        wall: float,
+        least: Klass,
+        backlog: int | None = None,
+    ) -> bool:
         """Publishes until the window is full or there is nothing left. Whether it ends before, so
-        that the broker is heard too: at QoS 0 no window ever is full."""
+        that the broker is heard too: at QoS 0 no window ever is full. backlog: how many of it to
+        take at most."""
         for _ in range(self._configured):
             if len(self.flights) >= self.window or connection.unsent >= BURST_BYTES:
                 return False
@@ -106,7 +114,8 @@ class Sender:
                 self._queue.appendleft(Item(notice, None))
                 self._loader.urgent = True
             elif not self._queue and self._loader.more:
-                self._refill(connection, now, least)
+                self._refill(connection, now, least, backlog)
+                backlog = None if backlog is None else 0
             if not self._queue or not self._send(connection, now, wall):
                 return False
             if notice is None and not self._queue and not self._loader.more:
@@ -150,11 +159,13 @@ class Sender:
             item.cargo.done(0 if item.publication.reply else BAD_TOPIC, topic, settled)
         self._settle(settled, now)
 
-    def _refill(self, connection: Connection, now: float, least: Klass) -> None:
+    def _refill(
+        self, connection: Connection, now: float, least: Klass, together: int | None
+    ) -> None:
         room = self.window - len(self.flights)
         backlog = min(room, self._history.size - self.flights.of_lane(Lane.HISTORY))
         limit = connection.limits.packet_size
-        self._queue.extend(self._loader.load(room, backlog, now, least, limit))
+        self._queue.extend(self._loader.load(room, backlog, now, least, limit, together))
 
     def due(self, now: float) -> float | None:
         """Seconds until the backlog may go on, None if no clock holds it back."""
@@ -253,9 +264,14 @@ class Sender:
         few = 2 * len(self.flights) < self.window
         return few and self.flights.of_lane(Lane.HISTORY) < self._history.size
 
+    @property
+    def has_more(self) -> bool:
+        """Something waits here, or may wait in the outbox."""
+        return self._loader.more or bool(self._queue)
+
     def takes_more(self) -> bool:
-        """As `woken`, where nothing waits here already, and of the window half is free."""
-        if self._loader.more or self._queue or 2 * len(self.flights) >= self.window:
+        """As `woken`, where nothing waits already, and of the window half is free."""
+        if self.has_more or 2 * len(self.flights) >= self.window:
             return False
         self._loader.more = True
         return True

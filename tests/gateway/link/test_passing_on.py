@@ -122,6 +122,21 @@ def test_not_once_the_session_is_over(session: Session) -> None:
     assert session.outbox.flying == set()
 
 
+def test_the_backlog_is_left_to_the_link(session: Session) -> None:
+    """To pack hundreds of readings takes milliseconds, which a sensor has no time for."""
+    session.outbox.subscribe(session.waker.wake, lambda: None)
+    late = [session.outbox.append(sample()) for _ in range(150)]
+    session.outbox.history |= set(late)
+    session.outbox.subscribe(session.waker.wake, session._offer)
+    session.is_called()
+    session.outbox.append(sample())
+    assert session.passed == [False]
+    assert len(session.outbox.flying) == 2
+    assert session.is_called()
+    session.turn()
+    assert len(session.outbox.flying) == 151
+
+
 def fill_the_socket(session: Session) -> None:
     wire = session.exchange.connection.client.wire
     wire._stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # type: ignore[attr-defined]
