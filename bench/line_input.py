@@ -51,8 +51,10 @@ commit_every = {commit}
 durability = "{durability}"
 """
 
-ANSWER_EVERY = 0.04
-"""Seconds between two answers to the feeder: it waits for none of them, so one covers many."""
+ANSWER_EVERY, HURRY = 0.04, 0.01
+"""Seconds between two answers to the feeder, so that one covers many; and while MANY wait, for then
+it waits for them too."""
+MANY = 150
 
 RENAMED = {"seq": "number", "ts": "due"}
 """Keys of the bench's readings that are ours already."""
@@ -118,7 +120,7 @@ class Connection:
             self._more.wait()
             self._more.clear()
             while self._unsettled and self._open:
-                time.sleep(ANSWER_EVERY)
+                time.sleep(ANSWER_EVERY if len(self._unsettled) < MANY else HURRY)
                 before = settled
                 while self._unsettled and self._house.outbox.settled(self._unsettled[0], 0.0):
                     self._unsettled.popleft()

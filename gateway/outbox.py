@@ -137,7 +137,7 @@ class Outbox:
         with self._held:
             item = self._core.record(recorded)
             self._hasten(self._core.commit_due(self._commit_every))
-            wanted = self._wanted(item.taken)
+            wanted = self._core.wakes(item.taken)
         if wanted:
             self._offer()  # sent at once, while the disk works on it: whichever is first settles it
         if wait and (self._each or item.entry.klass >= Klass.RESULT):
@@ -261,16 +261,9 @@ class Outbox:
     def _look(self) -> None:
         """Wake who takes, if there is something for him now."""
         with self._held:
-            wanted = self._wanted(self._core.monotonic())
+            wanted = self._core.wakes(self._core.monotonic())
         if wanted:
             self._wake()  # without the lock, for whoever is woken wants it next
-
-    def _wanted(self, now: float) -> bool:
-        """Whether who takes is to be woken: once, until he takes again. Under the lock."""
-        wanted = self._core.wakes(now)
-        if wanted:
-            self._core.hungry = False
-        return wanted
 
     def step(self) -> None:
         """One round of the writer's work, for those who run it by hand instead of `start`."""

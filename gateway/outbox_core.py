@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gateway import gaps
 from gateway.books import Books
+from gateway.flat import Flat
 from gateway.lanes import Lanes
 from gateway.model import (
     Alarm,
@@ -38,7 +39,9 @@ FORGETS = 25
 def size_of(recorded: Recorded) -> int:
     """Bytes of its record, about: encoding it costs more than a guess is worth."""
     if isinstance(recorded, Sample):
-        return 110 + 2 * len(recorded.device) + 30 * len(recorded.readings)
+        readings = recorded.readings
+        count = len(readings.values if type(readings) is Flat else readings)
+        return 110 + 2 * len(recorded.device) + 30 * count
     if isinstance(recorded, Alarm):
         return 200 + len(recorded.text)
     return 300
@@ -233,14 +236,15 @@ class Core:
         self.forgets.update(dict.fromkeys(keys))
 
     def wakes(self, now: float) -> bool:
-        """Whether whoever takes waits, and there is something for him."""
-        lanes = self.lanes
-        if not self.hungry:
-            return False
-        if lanes.live_waits():
+        """Whether whoever takes waits, and there is something for him: once, until he takes."""
+        if self.hungry and (self.lanes.live_waits() or self._backlog_is_due(now)):
+            self.hungry = False
             return True
-        history = not self.evicting and (self._fifo or self.rate.ready_at() <= now)
-        return history and lanes.backlog_waits()
+        return False
+
+    def _backlog_is_due(self, now: float) -> bool:
+        may = not self.evicting and (self._fifo or self.rate.ready_at() <= now)
+        return may and self.lanes.backlog_waits()
 
     def wake_due(self) -> float | None:
         """When the backlog's rate lets the next go, if somebody waits for it."""
