@@ -31,23 +31,18 @@ log = logging.getLogger(__name__)
 TURN = 5.0
 """Seconds between two heartbeats at most."""
 HANGS_UP = "the broker hangs up whenever it is sent"
-
 CHORES = 0.25
 """Seconds between two looks at deadlines and counters while much goes on."""
-
 HEAP = 0.04
 """Seconds for which answers may wait for the next reading, so that one wake-up serves both."""
-
 STREAM = 2 * HEAP
 """Answers that come so soon after others, in seconds, belong to a stream: more will follow."""
 
 
 class Exchange:
     """ack_timeout: seconds without an answer after which the broker is taken for dead. linger:
-    seconds for which a live reading may wait for others.
-
-    daily_bytes: a metered link's budget, 0 for none.
-    """
+    seconds for which a live reading may wait for others. daily_bytes: a metered link's budget, 0
+    for none."""
 
     def __init__(
         self,
@@ -80,7 +75,7 @@ class Exchange:
         self._leaving = False
         self._ears = Ears(connection.fileno(), waker.fileno())
         self._chores_at = 0.0
-        self._quiet = True
+        self._rang, self._quiet = False, True
         self._counted, self._waited = (0, 0, 0, 0), (0, 0)
         self._opened: float | None = None
         self._read_at = 0.0
@@ -143,6 +138,9 @@ class Exchange:
     def _take_turn(self, may_read: bool) -> bool:
         connection, now = self.connection, self._clock.monotonic()
         self._unfinished = False
+        if self._rang or self._quiet:
+            # After a quiet turn too: a wake-up that was lost must not hold readings back for ever.
+            self._sender.woken()
         if may_read:
             connection.read(now)
             self._streaming = bool(connection.answers) and now < self._read_at + STREAM
@@ -164,6 +162,18 @@ class Exchange:
 
     def _wait(self, at_most: float) -> bool:
         """Until there is something to do; whether something may have come from the broker."""
+        with self._turning:
+            timeout, line, writing = self._plan(at_most)
+        rang, heard = self._ears.wait(timeout, line, writing)
+        if not line:
+            heard = heard or not rang or timeout < HEAP / 4
+        self._rang, self._quiet = rang, not (rang or heard)
+        if rang:
+            self._waker.heard()
+        return heard
+
+    def _plan(self, at_most: float) -> tuple[float, bool, bool]:
+        """How long to wait, whether for the line too, whether for room to write."""
         now = self._clock.monotonic()
         held = self._linger.until
         writing = held is None and self.connection.wants_write
@@ -175,18 +185,8 @@ class Exchange:
         heap = self._read_at + HEAP - now
         awaited = self._streaming or len(self._sender.flights) > 0
         if 0.0 < heap < at_most and not writing and awaited and self._sender.patient:
-            rang, heard = self._ears.wait(heap, line=False, writing=False)
-            heard = heard or not rang or heap < HEAP / 4
-        else:
-            timeout = min(at_most, self._timeout(now))
-            rang, heard = self._ears.wait(timeout, line=True, writing=writing)
-        self._quiet = not (rang or heard)
-        if rang:
-            self._waker.heard()
-        if rang or self._quiet:
-            # After a quiet turn too: a wake-up that was lost must not hold readings back for ever.
-            self._sender.woken()
-        return heard
+            return heap, False, False
+        return min(at_most, self._timeout(now)), True, writing
 
     def _timeout(self, now: float) -> float:
         turn = min(TURN, self.connection.wait(now))

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -135,6 +136,29 @@ def test_the_backlog_is_left_to_the_link(session: Session) -> None:
     assert session.is_called()
     session.turn()
     assert len(session.outbox.flying) == 151
+
+
+def test_a_call_that_comes_while_somebody_loads_is_not_forgotten(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second reading is recorded while the first is being put into its message, and the link's
+    thread wakes up for it before that is done."""
+    outbox, loader = session.outbox, session.sender._loader
+    wait, loaded = session.exchange._wait, loader._loaded
+
+    def interrupted(*given: Any) -> Any:
+        monkeypatch.setattr(loader, "_loaded", loaded)
+        outbox.append(sample())
+        woken.append(wait(0.0))
+        return loaded(*given)
+
+    woken: list[bool] = []
+    monkeypatch.setattr(loader, "_loaded", interrupted)
+    monkeypatch.setattr(session.exchange, "_turning", threading.RLock())
+    outbox.append(sample())
+    assert session.arrived() == 1
+    session.exchange._take_turn(woken[0])
+    assert session.arrived() == 1
 
 
 def fill_the_socket(session: Session) -> None:
