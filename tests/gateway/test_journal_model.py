@@ -48,6 +48,7 @@ class RingAgainstSqlite(RuleBasedStateMachine):
         self.forgotten: set[Key] = set()
         self.waiting: list[Record] = []
         """What a failing disk refused, or said that it refused: it comes again with the next."""
+        self.failed = False
         self.refused: set[Key] = set()
         self.not_evicted: list[set[Key]] = []
         """What a failing disk did not evict, or said so: a crash may have it gone."""
@@ -123,6 +124,7 @@ class RingAgainstSqlite(RuleBasedStateMachine):
 
     @contextmanager
     def _failing(self, call: str, number: int, first: int, times: int) -> Iterator[None]:
+        self.failed = True
         self.disk.before = Failing(call, number, first, times)
         try:
             yield
@@ -237,7 +239,10 @@ class RingAgainstSqlite(RuleBasedStateMachine):
         for damage in self.ring.damages():
             if not damage.torn:
                 last = damage.last or Key(1 << 30, 0)
-                assert any(damage.first <= key <= last for key in self.refused)
+                told = any(damage.first <= key <= last for key in self.refused)
+                # Of a segment that could not be begun a torn header may be left, and then nobody
+                # knows that nothing was in it: too much is said, of nothing that is counted.
+                assert told or (self.failed and damage.count == 0)
                 assert not any(damage.first <= key <= last for key in there)
 
     @rule(
