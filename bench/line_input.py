@@ -44,6 +44,9 @@ history = "{history}"
 linger = {linger}
 history_batch = {batch}
 
+[site]
+battery_clock = {clock}
+
 [outbox]
 store = "{store}"
 size = "{size}"
@@ -158,6 +161,7 @@ def main() -> int:
     parser.add_argument("--dialect", default="json")
     parser.add_argument("--linger", type=float, default=0.0, help="seconds")
     parser.add_argument("--lean", action="store_true")
+    parser.add_argument("--clock", action="store_true", help="the clock is set, whoever says so")
     options = parser.parse_args()
     text = CONFIG.format(
         directory=options.dir,
@@ -172,6 +176,7 @@ def main() -> int:
         commit=options.commit,
         durability=options.durability,
         health=3600,
+        clock=str(options.clock).lower(),
     )
     memory.hold_down()
     settings, _ = parse(text, "bench", {})

@@ -89,5 +89,14 @@ class TidegateLeanLinger(Tidegate):
     options = ("--lean", "--linger", "1")
 
 
+@peer
+class TidegateClockLinger(Tidegate):
+    name = "tidegate-clock-linger"
+    claims = (
+        "as tidegate-linger, where the clock is known to be set: no reading says that it is not"
+    )
+    options = ("--clock", "--linger", "1")
+
+
 if __name__ == "__main__":
     sys.exit(f"run the bench with BENCH_PEERS={Path(__file__).name}")
