@@ -48,7 +48,7 @@ def size_of(recorded: Recorded) -> int:
 
 
 class Rate:
-    """How much of the backlog may go now: a token bucket of a second's worth. 0: no limit."""
+    """How much of the backlog may go now: a token bucket of a second's worth. rate: above 0."""
 
     def __init__(self, rate: float, now: float) -> None:
         self._rate = rate
@@ -56,21 +56,16 @@ class Rate:
         self._at = now
 
     def allowance(self, now: float, limit: int) -> int:
-        if not self._rate:
-            return limit
         full = max(1.0, self._rate)
         self._tokens = min(full, self._tokens + (now - self._at) * self._rate)
         self._at = now
         return min(limit, int(self._tokens))
 
     def spend(self, taken: Sequence[tuple[Entry, Lane]]) -> None:
-        if self._rate:
-            self._tokens -= sum(lane is Lane.HISTORY for _, lane in taken)
+        self._tokens -= sum(lane is Lane.HISTORY for _, lane in taken)
 
     def ready_at(self) -> float:
         """Monotonic seconds when a tenth of a second's worth, or one, may go."""
-        if not self._rate:
-            return 0.0
         return self._at + (max(1.0, self._rate / 10) - self._tokens) / self._rate
 
 
@@ -119,8 +114,7 @@ class Core:
         self._each = each
         self._fifo = fifo
         self._memory = memory
-        self.rate = Rate(history_rate, now)
-        self._limited = history_rate > 0
+        self._rate = Rate(history_rate, now) if history_rate else None
         self._overflow: Item | None = None
         self._waiting_since: float | None = None
 
@@ -192,13 +186,13 @@ class Core:
             # What comes twice after a crash is what flies and what is not noted: no more than this.
             unnoted = len(self.lanes.flying) + len(self.forgets) + self.noting
             history = max(0, min(history, self._window - unnoted))
-        if self._limited:
-            history = self.rate.allowance(now, history)
         if self.evicting:
             history = 0
+        elif self._rate is not None:
+            history = self._rate.allowance(now, history)
         taken = self.lanes.take(limit, limit if self._fifo else history, least)
-        if self._limited:
-            self.rate.spend(taken)
+        if self._rate is not None:
+            self._rate.spend(taken)
         self.hungry = len(taken) < limit
         return taken
 
@@ -243,13 +237,17 @@ class Core:
         return False
 
     def _backlog_is_due(self, now: float) -> bool:
-        may = not self.evicting and (self._fifo or self.rate.ready_at() <= now)
+        may = not self.evicting and (self._fifo or self._ready_at() <= now)
         return may and self.lanes.backlog_waits()
+
+    def _ready_at(self) -> float:
+        """Monotonic seconds from which on the backlog's rate lets something go."""
+        return 0.0 if self._rate is None else self._rate.ready_at()
 
     def wake_due(self) -> float | None:
         """When the backlog's rate lets the next go, if somebody waits for it."""
         waits = self.up and self.hungry and not self.evicting and self.lanes.backlog_waits()
-        return self.rate.ready_at() if waits else None
+        return self._ready_at() if waits else None
 
     def mark_written(self, group: Sequence[Item]) -> None:
         self.forget(self.lanes.mark_written(group))

@@ -113,11 +113,11 @@ class Store:
 
     def _next_epoch(self) -> int:
         with self._transaction() as db:
-            row = db.execute("select value from meta where key = 'epoch'").fetchone()
-            epoch = (int(row[0]) if row else 0) + 1
+            before = state_file.run_of(db)
+            epoch = (before or 0) + 1
             # A lost file must not bring old numbers back: a new one starts at the clock. Nor must
             # one that this number does not get into.
-            if not row or self.volatile:
+            if before is None or self.volatile:
                 epoch = max(epoch, int(time.time()) // 60 - EPOCH_ZERO)
             db.execute("insert or replace into meta values ('epoch', ?)", (epoch,))
         return epoch
@@ -125,8 +125,7 @@ class Store:
     def last_epoch(self) -> int | None:
         """The newest run's number, None when no run is known."""
         with self._transaction() as db:
-            row = db.execute("select value from meta where key = 'epoch'").fetchone()
-        return int(row[0]) if row else None
+            return state_file.run_of(db)
 
     def raise_epoch(self, epoch: int) -> None:
         """The journal knew of a later run than this file did."""

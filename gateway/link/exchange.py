@@ -75,7 +75,6 @@ class Exchange:
         self._leaving = False
         self._ears = Ears(connection.fileno(), waker.fileno())
         self._chores_at = 0.0
-        self._rang, self._quiet = False, True
         self._counted, self._waited = (0, 0, 0, 0), (0, 0)
         self._opened: float | None = None
         self._read_at = 0.0
@@ -129,24 +128,24 @@ class Exchange:
 
     def turn(self, at_most: float = TURN) -> bool:
         """Waits for something to do, and does it; whether it was time for the chores, too. Lost."""
-        may_read = self._wait(at_most)
+        rang, heard = self._wait(at_most)
         with self._turning:
             if self._trouble is not None:
                 raise self._trouble
-            return self._take_turn(may_read)
+            return self._take_turn(rang, heard)
 
-    def _take_turn(self, may_read: bool) -> bool:
+    def _take_turn(self, rang: bool, heard: bool) -> bool:
         connection, now = self.connection, self._clock.monotonic()
         self._unfinished = False
-        if self._rang or self._quiet:
+        if rang or not heard:
             # After a quiet turn too: a wake-up that was lost must not hold readings back for ever.
             self._sender.woken()
-        if may_read:
+        if heard:
             connection.read(now)
             self._streaming = bool(connection.answers) and now < self._read_at + STREAM
             self._read_at = now
         # A quiet turn is there for what is due; while much goes on, that is looked at now and then.
-        chores = self._quiet or now >= self._chores_at or not connection.open
+        chores = not (rang or heard) or now >= self._chores_at or not connection.open
         connection.tick(now, chores)
         if self._opened is not None:
             self._work(now)
@@ -160,17 +159,17 @@ class Exchange:
             self._count()
         return chores
 
-    def _wait(self, at_most: float) -> bool:
-        """Until there is something to do; whether something may have come from the broker."""
+    def _wait(self, at_most: float) -> tuple[bool, bool]:
+        """Until there is something to do; whether somebody has called, and whether something may
+        have come from the broker."""
         with self._turning:
             timeout, line, writing = self._plan(at_most)
         rang, heard = self._ears.wait(timeout, line, writing)
         if not line:
             heard = heard or not rang or timeout < HEAP / 4
-        self._rang, self._quiet = rang, not (rang or heard)
         if rang:
             self._waker.heard()
-        return heard
+        return rang, heard
 
     def _plan(self, at_most: float) -> tuple[float, bool, bool]:
         """How long to wait, whether for the line too, whether for room to write."""

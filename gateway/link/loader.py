@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.codecs.base import Dialect, Publication
+from gateway.codecs.base import Dialect
 from gateway.link.flights import Cargo, Item
 from gateway.link.pacing import Pace
 from gateway.link.packets import size_of
@@ -51,7 +51,7 @@ class Loader:
         history = (self.batch or backlog) if backlog > 0 else 0
         if together is not None:
             history = min(history, together)
-        if history and not self._pace.free:
+        if history:
             history = min(history, self._pace.available(now))
         most = max(room, history)
         taken = self._outbox.take(most, history, least)
@@ -80,23 +80,31 @@ class Loader:
                     continue
             self._add(items, [entry], lane, limit)
         if backlog:
-            self._add(items, backlog, Lane.HISTORY, limit)
+            self._add(items, backlog, Lane.HISTORY, limit, batch=True)
         if late:
             self._pace.spend(late)
         return items, late
 
-    def _add(self, items: list[Item], entries: list[Entry], lane: Lane, limit: int | None) -> None:
+    def _add(
+        self,
+        items: list[Item],
+        entries: list[Entry],
+        lane: Lane,
+        limit: int | None,
+        batch: bool = False,
+    ) -> None:
+        """batch: they go together, as history. Else it is one."""
+        dialect = self._dialect
         try:
-            live = lane is Lane.LIVE
-            messages = self._dialect.live(entries[0]) if live else self._late(entries)
+            messages = dialect.history(entries) if batch else dialect.live(entries[0])
         except UNENCODABLE as error:
-            self._part(items, entries, lane, limit, f"cannot be put into a message: {error!r}")
+            self._part(items, entries, limit, f"cannot be put into a message: {error!r}")
             return
         if limit is not None:
             messages = [m for m in messages if not m.reply or size_of(m) <= limit]
             if any(size_of(message) > limit for message in messages):
                 why = f"larger than the broker's limit of {limit} bytes"
-                self._part(items, entries, lane, limit, why)
+                self._part(items, entries, limit, why)
                 return
         keys = tuple([entry.key for entry in entries])
         if not messages:
@@ -110,21 +118,14 @@ class Loader:
         for message in messages:
             items.append(Item(message, cargo, lane))
 
-    def _late(self, entries: list[Entry]) -> list[Publication]:
-        if self.batch and isinstance(entries[0].recorded, Sample):
-            return self._dialect.history(entries)
-        return self._dialect.live(entries[0])
-
-    def _part(
-        self, items: list[Item], entries: list[Entry], lane: Lane, limit: int | None, why: str
-    ) -> None:
+    def _part(self, items: list[Item], entries: list[Entry], limit: int | None, why: str) -> None:
         """One message is not to be had: two smaller ones, or the shelf for a single entry."""
         if len(entries) == 1:
             self._shelve(entries[0].key, why)
             return
         middle = len(entries) // 2
         for half in (entries[:middle], entries[middle:]):
-            self._add(items, half, lane, limit)
+            self._add(items, half, Lane.HISTORY, limit, batch=True)
 
     def due(self, now: float) -> float | None:
         """Seconds until the backlog may go on, None if no clock holds it back."""

@@ -74,12 +74,11 @@ class Pace:
         """batch: entries in one message."""
         self._entries = TokenBucket(entries, burst=max(batch, entries))
         self._bytes = TokenBucket(size, burst=size)
-        self.free = entries <= 0 and size <= 0
-        """No bound."""
+        self._free = entries <= 0 and size <= 0
 
     def available(self, now: float) -> int:
         """Entries that may go now. now: monotonic seconds."""
-        if self.free:
+        if self._free:
             return TokenBucket.UNBOUNDED
         allowed = self._entries.available(now)
         return allowed if self._bytes.available(now) > 0 else 0

@@ -152,12 +152,12 @@ def test_a_call_that_comes_while_somebody_loads_is_not_forgotten(
         woken.append(wait(0.0))
         return loaded(*given)
 
-    woken: list[bool] = []
+    woken: list[tuple[bool, bool]] = []
     monkeypatch.setattr(loader, "_loaded", interrupted)
     monkeypatch.setattr(session.exchange, "_turning", threading.RLock())
     outbox.append(sample())
     assert session.arrived() == 1
-    session.exchange._take_turn(woken[0])
+    session.exchange._take_turn(*woken[0])
     assert session.arrived() == 1
 
 
